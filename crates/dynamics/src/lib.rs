@@ -1,1 +1,54 @@
-//! glasslab: dynamics.
+//! Moves any System by any Method: the generic Steppers, in f64, the reference for every native one.
+//!
+//! [`stepper`] gives a System's native Stepper where it has one, the generic one otherwise; [`generic`] always the latter.
+#![forbid(unsafe_code)]
+
+mod descent;
+mod driver;
+mod langevin;
+mod sgd;
+mod walkers;
+
+use glasslab_core::{Fault, Job, Method, Stepper, System};
+use std::sync::Arc;
+
+/// The Stepper of `system` for `job`: the System's native one if it offers one, else [`generic`].
+pub fn stepper(system: Arc<dyn System>, job: &Job) -> Result<Box<dyn Stepper>, Fault> {
+    check(job)?;
+    match system.clone().native(job)? {
+        Some(native) => Ok(native),
+        None => generic(system, job),
+    }
+}
+
+/// The generic Stepper: f64 throughout, any System. Cost per step: one force per replica that still moves and O(N).
+///
+/// Errors: [`Fault::Input`] for numbers out of range, [`Fault::Unsupported`] where the System lacks what the Method needs.
+/// Checked by: the Stepper contracts of `testkit`, closed forms and convergence orders in this crate's tests.
+pub fn generic(system: Arc<dyn System>, job: &Job) -> Result<Box<dyn Stepper>, Fault> {
+    check(job)?;
+    let walkers = || walkers::Walkers::new(system.clone(), job);
+    Ok(match &job.method {
+        Method::Sgd { rate, momentum, batch } => {
+            let rule = sgd::Sgd::new(&*system, job, *rate, *momentum, *batch)?;
+            Box::new(driver::Driver::new(walkers()?, rule))
+        }
+        Method::Descent { step_size } => Box::new(driver::Driver::new(walkers()?, descent::Descent::new(*step_size))),
+        Method::Langevin { step_size, temperature } => {
+            Box::new(driver::Driver::new(walkers()?, langevin::Langevin::new(*step_size, *temperature)))
+        }
+        other => {
+            let ability = "a Stepper of its own for this method (there is no generic one)";
+            return Err(Fault::Unsupported { system: system.name().to_owned(), method: other.name(), ability });
+        }
+    })
+}
+
+fn check(job: &Job) -> Result<(), Fault> {
+    let mut complaints = job.method.complaints();
+    if job.replicas.is_empty() {
+        let found = format!("{:?}", job.replicas);
+        complaints.push(glasslab_core::Complaint::new("replicas", found, "give at least 1 replica"));
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(Fault::Input(complaints)) }
+}

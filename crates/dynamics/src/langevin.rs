@@ -1,0 +1,51 @@
+//! Overdamped Langevin dynamics by Euler and Maruyama.
+
+use crate::driver::Rule;
+use crate::walkers::Walkers;
+use glasslab_core::{Course, Fault};
+use rand::RngExt;
+use rand_distr::StandardNormal;
+
+/// x <- retract(x + P [dt F(x) + sqrt(2 T(t) dt) xi]), xi standard normal from the stream ("noise", replica, step),
+/// t = step dt, P the projection onto the tangent space. Weak order 1. At T = 0 no noise is drawn and the step is that
+/// of descent, to the bit.
+///
+/// Source: Maruyama 1955, doi:10.1007/BF02846028.
+pub(crate) struct Langevin {
+    step_size: f64,
+    temperature: Course,
+}
+
+impl Langevin {
+    pub(crate) fn new(step_size: f64, temperature: Course) -> Self {
+        Self { step_size, temperature }
+    }
+}
+
+impl Rule for Langevin {
+    fn step(&mut self, walkers: &mut Walkers) -> Result<(), Fault> {
+        let space = walkers.system.space();
+        let streams = walkers.streams;
+        let dt = self.step_size;
+        let amplitude = (2.0 * self.temperature.at(self.time(walkers.step)) * dt).sqrt();
+        let none = vec![(); walkers.stops.len()];
+        walkers.with_forces(none, |walker, energy| {
+            if !walker.finite(energy) {
+                return;
+            }
+            walker.force.iter_mut().for_each(|f| *f *= dt);
+            if amplitude > 0.0 {
+                let mut rng = streams.stream("noise", walker.replica, walker.step);
+                walker.force.iter_mut().for_each(|f| *f += amplitude * rng.sample::<f64, _>(StandardNormal));
+            }
+            space.project(walker.x, walker.force);
+            walker.x.iter_mut().zip(&*walker.force).for_each(|(x, f)| *x += f);
+            space.retract(walker.x);
+            walker.arrived();
+        })
+    }
+
+    fn time(&self, steps: u64) -> f64 {
+        self.step_size * steps as f64
+    }
+}
