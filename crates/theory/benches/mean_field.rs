@@ -1,0 +1,3 @@
+//! Time and memory of the mean-field solvers against the last time, as JSON lines.
+
+fn main() {}
