@@ -24,7 +24,7 @@ fn copy<T: Copy + Send + Sync>(from: &[Vec<T>], to: &mut [Vec<T>]) {
     black_box(to);
 }
 
-fn case<T: Copy + Send + Sync + From<f32>>(name: &str, n: usize, k: usize, slice: impl Fn(&[T]) -> Slice<'_>) {
+fn case<T: Copy + Send + Sync + From<f32>>(name: &str, n: usize, k: usize, slice: impl Fn(&[T]) -> Slice<'_> + Sync) {
     let fill = |seed: usize| (0..n).map(|i| T::from(((i * 31 + seed * 17) % 1009) as f32 * 1e-3)).collect::<Vec<T>>();
     let x = fill(0);
     let references: Vec<Vec<T>> = (1..=k).map(fill).collect();

@@ -23,8 +23,8 @@ pub struct Comparison<'a> {
     pub references: Vec<Slice<'a>>,
 }
 
-/// Entries of x that stay in the first-level cache while the references stream past.
-const CHUNK: usize = 2048;
+/// Entries of x that stay in the second-level cache while the references stream past.
+const CHUNK: usize = 8192;
 /// Accumulators per sum: the order of additions is the same on every instruction set and for every vector length.
 const LANES: usize = 8;
 /// Below this many entries to read, threads cost more than they save.
@@ -32,7 +32,7 @@ const SERIAL: usize = 1 << 15;
 
 /// The [`Moments`] of d = x - reference for every comparison, reference and block: [comparisons, K, blocks], flat.
 ///
-/// Differences, powers and sums are in f64 whatever the precision of x. x is cut into chunks of at most 2048 entries
+/// Differences, powers and sums are in f64 whatever the precision of x. x is cut into chunks of at most 8192 entries
 /// that never straddle a block; each chunk of x is read once and compared with all K references, each reference is
 /// streamed once; partial sums are combined in the order of the chunks.
 /// Cost: O(comparisons K N) flops, (K + 1) N numbers read per comparison. The same bytes for every number of threads
@@ -40,10 +40,10 @@ const SERIAL: usize = 1 << 15;
 pub fn displacement_moments(comparisons: &[Comparison<'_>], blocks: &[Range<usize>]) -> Result<Vec<Moments>, Fault> {
     let Some(first) = comparisons.first() else { return Ok(Vec::new()) };
     let (n, k) = (first.positions.len(), first.references.len());
-    if let Some(end) = blocks.iter().map(|b| b.end).max() {
-        if end > n {
-            return Err(Fault::Shape { what: "the last block of the layout", expected: n, found: end });
-        }
+    if let Some(end) = blocks.iter().map(|b| b.end).max()
+        && end > n
+    {
+        return Err(Fault::Shape { what: "the last block of the layout", expected: n, found: end });
     }
     for c in comparisons {
         Fault::check_len("positions", n, c.positions.len())?;
@@ -94,51 +94,72 @@ fn compare_chunk(arch: Arch, c: &Comparison<'_>, range: Range<usize>, out: &mut 
     let mismatch = || Fault::input("reference", "another precision than the positions", "keep one precision in a run");
     match c.positions {
         Slice::F32(x) => {
-            for (out, r) in out.iter_mut().zip(&c.references) {
-                let Slice::F32(r) = r else { return Err(mismatch()) };
-                *out = arch.dispatch(Pass { x: &x[range.clone()], reference: &r[range.clone()] });
-            }
+            let of = |r: &Slice<'_>| matches!(r, Slice::F32(_)).then_some(()).ok_or_else(mismatch);
+            c.references.iter().try_for_each(of)?;
+            let pick = |k: usize| if let Slice::F32(r) = c.references[k] { &r[range.clone()] } else { &[] };
+            arch.dispatch(Chunk { x: &x[range.clone()], references: pick, out });
         }
         Slice::F64(x) => {
-            for (out, r) in out.iter_mut().zip(&c.references) {
-                let Slice::F64(r) = r else { return Err(mismatch()) };
-                *out = arch.dispatch(Pass { x: &x[range.clone()], reference: &r[range.clone()] });
-            }
+            let of = |r: &Slice<'_>| matches!(r, Slice::F64(_)).then_some(()).ok_or_else(mismatch);
+            c.references.iter().try_for_each(of)?;
+            let pick = |k: usize| if let Slice::F64(r) = c.references[k] { &r[range.clone()] } else { &[] };
+            arch.dispatch(Chunk { x: &x[range.clone()], references: pick, out });
         }
     }
     Ok(())
 }
 
-/// One chunk against one reference, compiled for every vector unit by `pulp`.
-struct Pass<'a, T> {
+/// One chunk against all references, compiled for every vector unit by `pulp`.
+struct Chunk<'a, T, F> {
     x: &'a [T],
-    reference: &'a [T],
+    references: F,
+    out: &'a mut [Moments],
 }
 
-impl<T: Copy + Into<f64>> NullaryFnOnce for Pass<'_, T> {
-    type Output = Moments;
+impl<'a, T: Copy + Into<f64> + 'a, F: Fn(usize) -> &'a [T]> NullaryFnOnce for Chunk<'_, T, F> {
+    type Output = ();
 
     #[inline(always)]
-    fn call(self) -> Moments {
-        let (mut second, mut fourth) = ([0.0_f64; LANES], [0.0_f64; LANES]);
-        let (x, x_rest) = self.x.as_chunks::<LANES>();
-        let (r, r_rest) = self.reference.as_chunks::<LANES>();
-        for (x, r) in x.iter().zip(r) {
+    fn call(self) {
+        let mut k = 0;
+        while k + 1 < self.out.len() {
+            let [a, b] = pass(self.x, [(self.references)(k), (self.references)(k + 1)]);
+            (self.out[k], self.out[k + 1]) = (a, b);
+            k += 2;
+        }
+        if k < self.out.len() {
+            [self.out[k]] = pass(self.x, [(self.references)(k)]);
+        }
+    }
+}
+
+/// One chunk against W references side by side: each reference gets the bits it would get alone.
+#[inline(always)]
+fn pass<T: Copy + Into<f64>, const W: usize>(x: &[T], references: [&[T]; W]) -> [Moments; W] {
+    let (mut second, mut fourth) = ([[0.0_f64; LANES]; W], [[0.0_f64; LANES]; W]);
+    let (x, x_rest) = x.as_chunks::<LANES>();
+    let split = references.map(|r| r.as_chunks::<LANES>());
+    let body = split.map(|s| &s.0[..x.len()]);
+    for (i, x) in x.iter().enumerate() {
+        for w in 0..W {
+            let r = &body[w][i];
             for l in 0..LANES {
                 let d: f64 = x[l].into() - r[l].into();
                 let square = d * d;
-                second[l] += square;
-                fourth[l] += square * square;
+                second[w][l] += square;
+                fourth[w][l] += square * square;
             }
         }
-        for (l, (&x, &r)) in x_rest.iter().zip(r_rest).enumerate() {
+    }
+    for w in 0..W {
+        for (l, (&x, &r)) in x_rest.iter().zip(split[w].1).enumerate() {
             let d: f64 = x.into() - r.into();
             let square = d * d;
-            second[l] += square;
-            fourth[l] += square * square;
+            second[w][l] += square;
+            fourth[w][l] += square * square;
         }
-        Moments { second: tree(second), fourth: tree(fourth) }
     }
+    std::array::from_fn(|w| Moments { second: tree(second[w]), fourth: tree(fourth[w]) })
 }
 
 #[inline(always)]

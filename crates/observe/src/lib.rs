@@ -1,2 +1,16 @@
 //! What is seen: observers of a run, functions derived from their records, and the verdict.
+#![forbid(unsafe_code)]
+
+pub mod energies;
 pub mod kernel;
+mod log;
+pub mod means;
+pub mod noise;
+pub mod norms;
+pub mod two_time;
+
+pub use energies::Energies;
+pub use means::over_replicas;
+pub use noise::Noise;
+pub use norms::Norms;
+pub use two_time::{TwoTime, reference_bytes};
