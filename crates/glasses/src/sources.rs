@@ -1,0 +1,59 @@
+//! The sources of the glasses, as data.
+
+use glasslab_core::Citation;
+
+macro_rules! citation {
+    ($name:ident, $key:literal, $text:literal, $locator:literal) => {
+        #[doc = concat!($text, " ", $locator)]
+        pub const $name: Citation = Citation { key: $key, text: $text, locator: $locator };
+    };
+}
+
+citation!(
+    CRISANTI_SOMMERS,
+    "crisanti1992",
+    "A. Crisanti, H.-J. Sommers, The spherical p-spin interaction spin glass model: the statics, Z. Phys. B 87, 341 (1992)",
+    "doi:10.1007/BF01309287"
+);
+citation!(
+    CUGLIANDOLO_KURCHAN,
+    "cugliandolo1993",
+    "L. F. Cugliandolo, J. Kurchan, Analytical solution of the off-equilibrium dynamics of a long-range spin-glass model, Phys. Rev. Lett. 71, 173 (1993)",
+    "doi:10.1103/PhysRevLett.71.173"
+);
+citation!(
+    CUGLIANDOLO_DEAN,
+    "cugliandolo1995",
+    "L. F. Cugliandolo, D. S. Dean, Full dynamical solution for a spherical spin-glass model, J. Phys. A 28, 4213 (1995)",
+    "doi:10.1088/0305-4470/28/15/003"
+);
+citation!(
+    KOSTERLITZ_THOULESS_JONES,
+    "kosterlitz1976",
+    "J. M. Kosterlitz, D. J. Thouless, R. C. Jones, Spherical model of a spin-glass, Phys. Rev. Lett. 36, 1217 (1976)",
+    "doi:10.1103/PhysRevLett.36.1217"
+);
+citation!(
+    BOUCHAUD,
+    "bouchaud1992",
+    "J.-P. Bouchaud, Weak ergodicity breaking and aging in disordered systems, J. Phys. I France 2, 1705 (1992)",
+    "doi:10.1051/jp1:1992238"
+);
+citation!(
+    BOUCHAUD_DEAN,
+    "bouchaud1995",
+    "J.-P. Bouchaud, D. S. Dean, Aging on Parisi's tree, J. Phys. I France 5, 265 (1995)",
+    "doi:10.1051/jp1:1995127"
+);
+citation!(
+    UHLENBECK_ORNSTEIN,
+    "uhlenbeck1930",
+    "G. E. Uhlenbeck, L. S. Ornstein, On the theory of the Brownian motion, Phys. Rev. 36, 823 (1930)",
+    "doi:10.1103/PhysRev.36.823"
+);
+citation!(
+    EINSTEIN,
+    "einstein1905",
+    "A. Einstein, Über die von der molekularkinetischen Theorie der Wärme geforderte Bewegung von in ruhenden Flüssigkeiten suspendierten Teilchen, Ann. Phys. 322, 549 (1905)",
+    "doi:10.1002/andp.19053220806"
+);
