@@ -168,6 +168,7 @@ fn tree(v: [f64; LANES]) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)] // a layout of one block is meant
 mod tests {
     use super::*;
     use glasslab_core::Streams;

@@ -1,4 +1,5 @@
 //! Observers against their definitions on a recorded random walk, and across interruption and divergence.
+#![allow(clippy::needless_range_loop)] // indices are the labels of the arrays under test
 
 use glasslab_core::*;
 use glasslab_observe::{Energies, Noise, Norms, TwoTime};
@@ -126,13 +127,11 @@ fn systems(space: Space, predicts: bool) -> Vec<Arc<dyn System>> {
 
 const LAST: u64 = 12;
 
+/// Makes an observer for a run.
+type Make<'a> = &'a dyn Fn(&View<'_>) -> Box<dyn Observer>;
+
 /// Drives the walk to `LAST`, saving and loading into fresh observers after `interrupt` if given.
-fn run(
-    walk: &mut Walk,
-    systems: &[Arc<dyn System>],
-    make: &dyn Fn(&View<'_>) -> Box<dyn Observer>,
-    interrupt: Option<u64>,
-) -> (Dataset, State) {
+fn run(walk: &mut Walk, systems: &[Arc<dyn System>], make: Make<'_>, interrupt: Option<u64>) -> (Dataset, State) {
     let mut observer = make(&View::new(walk, systems));
     loop {
         let view = View::new(walk, systems);
@@ -250,7 +249,7 @@ fn interruption_leaves_the_bytes() {
     let norms = |v: &View<'_>| Box::new(Norms::new(&Schedule::every(2, LAST), v)) as Box<dyn Observer>;
     let noise =
         |v: &View<'_>| Box::new(Noise::new(Schedule::at(vec![0, 2, 5]), &sgd, v).expect("noise")) as Box<dyn Observer>;
-    let makers: [&dyn Fn(&View<'_>) -> Box<dyn Observer>; 4] = [&two_time, &energies, &norms, &noise];
+    let makers: [Make<'_>; 4] = [&two_time, &energies, &norms, &noise];
     for (single, make) in [false, true].into_iter().flat_map(|s| makers.map(|m| (s, m))) {
         let systems = systems(Space::Flat, true);
         let (_, straight) = run(&mut Walk::new(2, single, None), &systems, make, None);
