@@ -1,0 +1,124 @@
+//! `cargo xtask bench`: our bench programs and their peers in turn, round after round, the best of each.
+
+use crate::Arguments;
+use crate::bench_table::{Measured, table};
+use crate::python::{self, Environment};
+use crate::shell::{Place, Tally, capture, clean, stream};
+use anyhow::{Context, Result, bail};
+use std::process::Command;
+
+/// A bench: a program of a crate, and the peer's script that prints the same cases, if there is one.
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    target: &'static str,
+    peer: Option<&'static str>,
+    /// Rounds of a full measurement.
+    rounds: usize,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "sgd",
+        package: "glasslab-nets",
+        target: "sgd",
+        peer: Some("crates/nets/benches/sgd_torch.py"),
+        rounds: 5,
+    },
+    Bench { name: "pspin", package: "glasslab-glasses", target: "pspin", peer: None, rounds: 3 },
+    Bench { name: "two-time", package: "glasslab-observe", target: "two_time", peer: None, rounds: 3 },
+    Bench { name: "mean-field", package: "glasslab-theory", target: "mean_field", peer: None, rounds: 1 },
+];
+
+impl Bench {
+    fn source(&self) -> String {
+        format!("crates/{}/benches/{}.rs", self.package.trim_start_matches("glasslab-"), self.target)
+    }
+
+    fn ours(&self, place: &Place) -> Command {
+        place.cargo(&["bench", "--quiet", "--locked", "--package", self.package, "--bench", self.target])
+    }
+
+    fn theirs(&self, place: &Place, script: &str) -> Result<Command> {
+        let environment = Environment::peers(place);
+        let mut command = place.command(environment.python(), &[script]);
+        environment.enter(&mut command)?;
+        clean(&mut command);
+        Ok(command)
+    }
+
+    /// Builds, then measures us and the peer in turn. Whoever is first changes from round to round.
+    fn measure(&self, place: &Place, rounds: usize) -> Result<(Vec<Measured>, Vec<Measured>)> {
+        stream(self.ours(place).arg("--no-run"), &mut Tally::default())?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for round in 0..rounds {
+            println!("{}: round {} of {rounds}", self.name, round + 1);
+            let mut turn = |first: bool| -> Result<()> {
+                match (first, self.peer) {
+                    (true, _) => ours.extend(Measured::read(&capture(&mut self.ours(place))?)),
+                    (false, Some(script)) => theirs.extend(Measured::read(&capture(&mut self.theirs(place, script)?)?)),
+                    (false, None) => {}
+                }
+                Ok(())
+            };
+            turn(round % 2 == 0)?;
+            turn(round % 2 != 0)?;
+        }
+        if ours.is_empty() || (self.peer.is_some() && theirs.is_empty()) {
+            bail!("no case was measured");
+        }
+        Ok((Measured::best(ours), Measured::best(theirs)))
+    }
+}
+
+/// The benches that are asked for and that exist in the tree.
+fn chosen<'a>(place: &'a Place, arguments: &'a Arguments) -> impl Iterator<Item = &'static Bench> + 'a {
+    let wanted = |b: &Bench| arguments.only.is_empty() || arguments.only.iter().any(|n| b.name.contains(n.as_str()));
+    BENCHES.iter().filter(move |b| wanted(b) && place.root.join(b.source()).exists())
+}
+
+/// Runs the benches and prints the table. True if all ran; a target that is missed is shown, not a failure.
+pub fn run(arguments: &Arguments) -> Result<bool> {
+    let place = Place::find()?;
+    let benches: Vec<&Bench> = chosen(&place, arguments).collect();
+    if benches.is_empty() {
+        let names: Vec<&str> = BENCHES.iter().map(|b| b.name).collect();
+        bail!("no such bench; the benches are {}", names.join(", "));
+    }
+    if arguments.has("--list") {
+        benches.iter().for_each(|b| println!("{:<11} {} against {}", b.name, b.source(), b.peer.unwrap_or("itself")));
+        return Ok(true);
+    }
+    if benches.iter().any(|b| b.peer.is_some()) {
+        Environment::peers(&place).create(python::PEERS)?;
+    }
+    let (mut ours, mut theirs, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    for bench in benches {
+        let rounds = if arguments.has("--quick") { bench.rounds.min(2) } else { bench.rounds };
+        match bench.measure(&place, rounds).with_context(|| bench.name.to_owned()) {
+            Ok((a, b)) => {
+                ours.extend(a);
+                theirs.extend(b);
+            }
+            Err(error) => failures.push(format!("{error:#}")),
+        }
+    }
+    println!("\n{}", machine());
+    print!("{}", table(&ours, &theirs));
+    failures.iter().for_each(|f| println!("FAILED {f}"));
+    Ok(failures.is_empty())
+}
+
+/// The processor, the number of threads and the load: without them the numbers say little.
+fn machine() -> String {
+    let text = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let cpu = text("/proc/cpuinfo");
+    let model = cpu
+        .lines()
+        .find_map(|l| l.strip_prefix("model name"))
+        .map_or("unknown", |l| l.trim_start_matches([' ', '\t', ':']));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let load = text("/proc/loadavg");
+    let load = load.split(' ').next().unwrap_or("?");
+    format!("{model}, {threads} threads, load {load} at the end (quiet: at most {threads})")
+}

