@@ -5,8 +5,10 @@
 //! other codes has energies and temperatures larger by sqrt(2) and times shorter by sqrt(2).
 #![forbid(unsafe_code)]
 
+mod adams;
 pub mod covariance;
-pub mod dot;
+mod dot;
+mod gregory;
 pub mod model;
 pub mod statics;
 pub mod uniform;
