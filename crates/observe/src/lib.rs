@@ -1,6 +1,8 @@
 //! What is seen: observers of a run, functions derived from their records, and the verdict.
 #![forbid(unsafe_code)]
 
+pub mod curves;
+pub mod drift;
 pub mod energies;
 pub mod kernel;
 mod log;
@@ -9,6 +11,8 @@ pub mod noise;
 pub mod norms;
 pub mod two_time;
 
+pub use curves::{Curve, Curves, Passage};
+pub use drift::{drift_fraction, drift_fractions};
 pub use energies::Energies;
 pub use means::over_replicas;
 pub use noise::Noise;
