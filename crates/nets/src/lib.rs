@@ -1,1 +1,17 @@
-//! glasslab: nets.
+//! Networks on data as Systems: data sets, layers with exact derivatives, losses, the networks of the literature, and
+//! native Steppers that train many replicas at speed.
+
+pub mod data;
+mod kernels;
+pub mod layers;
+mod loss;
+mod network;
+mod stepper;
+mod trained;
+mod zoo;
+
+pub use data::{DataEntry, DataSet, Training, TrainingChoice, datasets};
+pub use loss::Loss;
+pub use network::Network;
+pub use trained::Trained;
+pub use zoo::{entries, fully_connected, toy};

@@ -1,0 +1,12 @@
+//! The arithmetic below layers and Steppers: register tiles for matrix products, in f32 and f64, for every processor
+//! (AVX-512, AVX2, NEON, plain).
+
+mod buffer;
+mod product;
+mod real;
+mod tile;
+
+pub(crate) use buffer::{Buffer, Table, padded};
+pub(crate) use product::{Matrix, product};
+pub(crate) use real::Real;
+pub(crate) use tile::{Finish, Left, List, Rows, Strided, sweep};

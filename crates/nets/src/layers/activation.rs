@@ -1,0 +1,80 @@
+//! Pointwise nonlinearities.
+
+use super::{Layer, Pass};
+use crate::kernels::Real;
+
+/// A nonlinearity a = f(z) whose derivative is a function of a.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// max(0, z); derivative 0 at 0; NaN stays NaN.
+    Relu,
+    /// 1/(1 + exp(-z)).
+    Sigmoid,
+    /// tanh z.
+    Tanh,
+}
+
+impl Activation {
+    #[inline(always)]
+    pub(crate) fn value<T: Real>(self, z: T) -> T {
+        match self {
+            Activation::Relu => {
+                if z < T::ZERO {
+                    T::ZERO
+                } else {
+                    z
+                }
+            }
+            Activation::Sigmoid => T::ONE / (T::ONE + (-z).exp()),
+            Activation::Tanh => z.tanh(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn slope<T: Real>(self, a: T) -> T {
+        match self {
+            Activation::Relu => {
+                if a > T::ZERO {
+                    T::ONE
+                } else {
+                    T::ZERO
+                }
+            }
+            Activation::Sigmoid => a * (T::ONE - a),
+            Activation::Tanh => T::ONE - a * a,
+        }
+    }
+}
+
+/// The nonlinearity on every unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pointwise {
+    /// Units.
+    pub units: usize,
+    /// Which.
+    pub activation: Activation,
+}
+
+impl Layer for Pointwise {
+    fn inputs(&self) -> usize {
+        self.units
+    }
+
+    fn outputs(&self) -> usize {
+        self.units
+    }
+}
+
+impl<T: Real> Pass<T> for Pointwise {
+    fn forward(&self, _x: &[T], input: &[T], output: &mut [T]) {
+        for (a, z) in output.iter_mut().zip(input) {
+            *a = self.activation.value(*z);
+        }
+    }
+
+    fn backward(&self, _x: &[T], _input: &[T], output: &[T], by_output: &[T], by_input: &mut [T]) {
+        for ((d, a), by) in by_input.iter_mut().zip(output).zip(by_output) {
+            *d = *by * self.activation.slope(*a);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One step of one dense network: forward and back for blocks of samples, then gradient and update for tiles of weights.
+
+use super::blocks::Block;
+use super::update::{Law, Piece, Seen, Update};
+use crate::data::Training;
+use crate::kernels::{Buffer, Real, padded};
+use crate::zoo::Dense;
+use glasslab_core::Split;
+use pulp::Arch;
+use rayon::prelude::*;
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// It moved.
+    Yes,
+    /// Every entry of the gradient is 0.
+    NoForce,
+    /// The batch's loss is not finite: nothing was moved.
+    NotFinite,
+    /// A weight is no longer finite.
+    BeyondRange,
+}
+
+/// A pointer that several threads write through, each to its own entries.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<T>(*mut T);
+
+#[allow(unsafe_code)]
+// SAFETY: a plain address; whoever reads or writes through it says why no two threads meet.
+unsafe impl<T: Send> Send for Shared<T> {}
+#[allow(unsafe_code)]
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub fn new(slice: &mut [T]) -> Self {
+        Self(slice.as_mut_ptr())
+    }
+
+    pub fn get(self) -> *mut T {
+        self.0
+    }
+}
+
+/// One linear layer: where it lies in x, and the activations around it.
+pub(super) struct Stage<T> {
+    pub inputs: usize,
+    pub outputs: usize,
+    /// First weight in x; the biases follow the weights.
+    pub at: usize,
+    /// Outputs after the nonlinearity [outputs, columns]; for the last layer unused.
+    pub act: Buffer<T>,
+    /// The same, sample by sample [columns, padded outputs].
+    pub rows: Buffer<T>,
+    /// Derivative of the loss by the layer's z [outputs, columns].
+    pub delta: Buffer<T>,
+}
+
+/// Work space of one step; nothing in it outlives the step.
+pub(super) struct Space<T> {
+    pub stages: Vec<Stage<T>>,
+    /// Columns of all blocks: the batch rounded up.
+    pub columns: usize,
+    /// Inputs of one block [inputs, COLUMNS], per thread.
+    turned: Vec<Buffer<T>>,
+    inputs: Vec<Row<T>>,
+    labels: Vec<u16>,
+    losses: Vec<f64>,
+    pieces: Vec<Piece>,
+}
+
+/// The first entry of a row of the data table.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Row<T>(pub *const T);
+
+#[allow(unsafe_code)]
+// SAFETY: rows of the data table are never written while a Stepper borrows the data set.
+unsafe impl<T: Sync> Send for Row<T> {}
+#[allow(unsafe_code)]
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Row<T> {}
+
+impl<T: Real> Space<T> {
+    pub fn new(dense: &Dense, batch: usize, threads: usize) -> Self {
+        let columns = batch.next_multiple_of(T::COLUMNS);
+        let mut at = 0;
+        let last = dense.widths.len() - 2;
+        let stages = dense.widths.windows(2).enumerate().map(|(l, w)| {
+            let (inputs, outputs) = (w[0], w[1]);
+            let stage = Stage {
+                inputs,
+                outputs,
+                at,
+                act: Buffer::new(if l == last { 0 } else { outputs * columns }),
+                rows: Buffer::new(if l == last { 0 } else { padded::<T>(outputs) * columns }),
+                delta: Buffer::new(outputs * columns),
+            };
+            at += (inputs + 1) * outputs;
+            stage
+        });
+        let stages: Vec<Stage<T>> = stages.collect();
+        let pieces = Piece::all(&stages, threads);
+        let slots = threads.min(columns / T::COLUMNS).max(1);
+        Self {
+            stages,
+            columns,
+            turned: (0..slots).map(|_| Buffer::new(dense.widths[0] * T::COLUMNS)).collect(),
+            inputs: Vec::with_capacity(batch),
+            labels: Vec::with_capacity(batch),
+            losses: vec![0.0; columns],
+            pieces,
+        }
+    }
+
+    /// One step on `batch` with at most `threads` threads; the same bits for any number of them.
+    #[allow(clippy::too_many_arguments)]
+    pub fn step(
+        &mut self,
+        dense: &Dense,
+        training: &Training,
+        batch: &[u32],
+        law: Law,
+        x: &mut [T],
+        v: &mut [T],
+        threads: usize,
+    ) -> Moved {
+        let table = training.data.table::<T>(Split::Train);
+        self.inputs.clear();
+        self.labels.clear();
+        for &b in batch {
+            self.inputs.push(Row(table.row(training.rows[b as usize] as usize).as_ptr()));
+            self.labels.push(training.labels[b as usize]);
+        }
+        let arch = Arch::new();
+        let blocks = batch.len().div_ceil(T::COLUMNS);
+        let slots = threads.min(self.turned.len()).min(blocks).max(1);
+        let share = blocks.div_ceil(slots);
+        let columns = self.columns;
+        let work = self.stages.iter_mut().map(super::blocks::Work::new).collect::<Vec<_>>();
+        let (inputs, labels) = (&self.inputs, &self.labels);
+        let x_read: &[T] = x;
+        let run = |(slot, (turned, losses)): (usize, (&mut Buffer<T>, &mut [f64]))| {
+            for (block, losses) in (slot * share..blocks).zip(losses.chunks_mut(T::COLUMNS)) {
+                let from = block * T::COLUMNS;
+                let to = (from + T::COLUMNS).min(inputs.len());
+                arch.dispatch(Block {
+                    head: dense.head,
+                    x: x_read,
+                    work: &work,
+                    columns,
+                    from,
+                    inputs: &inputs[from..to],
+                    labels: &labels[from..to],
+                    scale: T::from_f64(1.0 / inputs.len() as f64),
+                    turned,
+                    losses: &mut losses[..to - from],
+                });
+            }
+        };
+        let parts = self.turned[..slots].iter_mut().zip(self.losses.chunks_mut(share * T::COLUMNS)).enumerate();
+        if slots == 1 {
+            parts.for_each(run);
+        } else {
+            parts.collect::<Vec<_>>().into_par_iter().with_max_len(1).for_each(run);
+        }
+        let loss: f64 = self.losses[..batch.len()].iter().sum();
+        if !loss.is_finite() {
+            return Moved::NotFinite;
+        }
+        let update = Update {
+            stages: &self.stages,
+            columns,
+            inputs: &self.inputs,
+            law: (T::from_f64(law.rate), T::from_f64(law.momentum)),
+            x: Shared::new(x),
+            v: Shared::new(v),
+        };
+        let seen = if threads == 1 {
+            self.pieces.iter().map(|&piece| arch.dispatch(update.on(piece))).fold(Seen::default(), Seen::and)
+        } else {
+            let pieces = self.pieces.par_iter().with_max_len(1);
+            pieces.map(|&piece| arch.dispatch(update.on(piece))).reduce(Seen::default, Seen::and)
+        };
+        match seen {
+            Seen { finite: false, .. } => Moved::BeyondRange,
+            Seen { force: false, .. } => Moved::NoForce,
+            _ => Moved::Yes,
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! A network on its training set is a System: x = weights and biases, E = mean training loss.
+
+use crate::data::Training;
+use crate::kernels::Real;
+use crate::network::{Network, Sums};
+use crate::stepper::Native;
+use crate::zoo::Dense;
+use glasslab_core::*;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Samples that run through the layers together.
+const CHUNK: usize = 256;
+/// Groups of chunks whose gradients are summed apart, whatever the number of threads.
+const GROUPS: usize = 4;
+
+/// A network with its data and loss.
+///
+/// E(x) = (1/P) sum_mu e(f(x, input_mu), label_mu). Convention: not extensive; 0 is a perfect fit.
+pub struct Trained {
+    pub(crate) name: &'static str,
+    pub(crate) citations: &'static [Citation],
+    /// The network.
+    pub network: Network,
+    /// What it is trained on.
+    pub training: Training,
+    /// Its shape, if it is a chain of dense layers: what native Steppers need.
+    pub(crate) dense: Option<Dense>,
+}
+
+/// Positions in the precision of the kernels.
+enum Weights<'a> {
+    Single(&'a [f32]),
+    Double(&'a [f64]),
+}
+
+impl Trained {
+    fn weights<'a>(&self, x: Slice<'a>) -> Result<Weights<'a>, Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        Ok(match x {
+            Slice::F32(x) => Weights::Single(x),
+            Slice::F64(x) => Weights::Double(x),
+        })
+    }
+
+    /// Sums over the samples `batch`, chunk by chunk; the gradient's sum [N] in f64 where asked for.
+    fn sums<T: Real>(&self, x: &[T], batch: &[u32], squares: bool) -> (Sums, Vec<f64>) {
+        let n = self.network.dof();
+        let chunks = batch.len().div_ceil(CHUNK);
+        let group = chunks.div_ceil(GROUPS).max(1) * CHUNK;
+        let parts: Vec<(Sums, Vec<f64>)> = batch
+            .par_chunks(group)
+            .map(|part| {
+                let (mut total, mut gradient) = (Sums::default(), vec![0.0; n]);
+                let (mut inputs, mut labels, mut local) = (Vec::new(), Vec::new(), vec![T::ZERO; n]);
+                for chunk in part.chunks(CHUNK) {
+                    self.training.gather(chunk, &mut inputs, &mut labels);
+                    local.fill(T::ZERO);
+                    add(&mut total, self.network.chunk(x, &inputs, &labels, Some(&mut local), squares));
+                    for (g, l) in gradient.iter_mut().zip(&local) {
+                        *g += l.to_f64();
+                    }
+                }
+                (total, gradient)
+            })
+            .collect();
+        let mut parts = parts.into_iter();
+        let (mut total, mut gradient) = parts.next().unwrap_or_default();
+        for (sums, part) in parts {
+            add(&mut total, sums);
+            for (g, p) in gradient.iter_mut().zip(part) {
+                *g += p;
+            }
+        }
+        (total, gradient)
+    }
+
+    fn evaluation<T: Real>(&self, x: &[T], split: Split) -> Evaluation {
+        let data = &self.training.data;
+        let table = data.table::<T>(split);
+        let samples = match split {
+            Split::Train => self.training.len(),
+            Split::Test => data.test.len(),
+        };
+        let row = |i: usize| if split == Split::Train { self.training.rows[i] as usize } else { i };
+        let labels = if split == Split::Train { &self.training.labels } else { &data.test.labels };
+        let starts: Vec<usize> = (0..samples).step_by(CHUNK).collect();
+        let parts: Vec<Sums> = starts
+            .into_par_iter()
+            .map(|from| {
+                let to = (from + CHUNK).min(samples);
+                let mut inputs = Vec::with_capacity((to - from) * data.inputs());
+                for i in from..to {
+                    inputs.extend_from_slice(&table.row(row(i))[..data.inputs()]);
+                }
+                self.network.chunk(x, &inputs, &labels[from..to], None, false)
+            })
+            .collect();
+        let mut total = Sums::default();
+        parts.into_iter().for_each(|p| add(&mut total, p));
+        Evaluation { loss: total.loss / samples as f64, error: total.wrong as f64 / samples as f64, samples }
+    }
+
+    fn moments<T: Real>(&self, x: &[T]) -> NoiseMoments {
+        let all: Vec<u32> = (0..self.training.len() as u32).collect();
+        let (sums, mut gradient) = self.sums(x, &all, true);
+        let p = all.len() as f64;
+        gradient.iter_mut().for_each(|g| *g /= p);
+        let mean_squared = sum::dot(&gradient, &gradient);
+        let sample_trace = if all.len() < 2 { 0.0 } else { (sums.squares - p * mean_squared).max(0.0) / (p - 1.0) };
+        // max() would hide a NaN.
+        let sample_trace = if sums.squares.is_nan() { f64::NAN } else { sample_trace };
+        NoiseMoments { samples: all.len(), sample_trace, mean_squared }
+    }
+}
+
+fn add(total: &mut Sums, part: Sums) {
+    total.loss += part.loss;
+    total.wrong += part.wrong;
+    total.squares += part.squares;
+}
+
+impl System for Trained {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn dof(&self) -> usize {
+        self.network.dof()
+    }
+
+    fn energy_force(&self, x: &[f64], force: &mut [f64]) -> Result<f64, Fault> {
+        let all: Vec<u32> = (0..self.training.len() as u32).collect();
+        self.batch_energy_force(x, &all, force)
+    }
+
+    fn energy(&self, x: &[f64]) -> Result<f64, Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        Ok(self.evaluation(x, Split::Train).loss)
+    }
+
+    fn initial(&self, streams: Streams, replica: u64, x: &mut [f64]) -> Result<(), Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        self.network.initial(streams, replica, x);
+        Ok(())
+    }
+
+    fn layout(&self) -> Vec<Block> {
+        self.network.layout()
+    }
+
+    fn extensive(&self) -> bool {
+        false
+    }
+
+    fn reference_energy(&self, _temperature: f64) -> Option<(f64, &'static str)> {
+        Some((0.0, "perfect fit"))
+    }
+
+    fn memory(&self) -> u64 {
+        self.training.data.memory()
+    }
+
+    fn citations(&self) -> &'static [Citation] {
+        self.citations
+    }
+
+    fn native(self: Arc<Self>, job: &Job) -> Result<Option<Box<dyn Stepper>>, Fault> {
+        if self.dense.is_none() || !matches!(job.method, Method::Sgd { .. } | Method::Descent { .. }) {
+            return Ok(None);
+        }
+        Ok(Some(match job.precision {
+            Precision::F32 => Box::new(Native::<f32>::new(self, job)?),
+            Precision::F64 => Box::new(Native::<f64>::new(self, job)?),
+        }))
+    }
+
+    fn subsample(&self) -> Option<&dyn Subsample> {
+        Some(self)
+    }
+
+    fn evaluate(&self) -> Option<&dyn Evaluate> {
+        Some(self)
+    }
+
+    fn gradient_noise(&self) -> Option<&dyn GradientNoise> {
+        Some(self)
+    }
+}
+
+impl Subsample for Trained {
+    fn samples(&self) -> usize {
+        self.training.len()
+    }
+
+    fn batch_energy_force(&self, x: &[f64], batch: &[u32], force: &mut [f64]) -> Result<f64, Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        Fault::check_len("forces", self.dof(), force.len())?;
+        if let Some(bad) = batch.iter().find(|&&b| b as usize >= self.training.len()) {
+            return Err(Fault::input("batch", bad, format!("give sample numbers below {}", self.training.len())));
+        }
+        if batch.is_empty() {
+            return Err(Fault::input("batch", "[]", "give at least one sample"));
+        }
+        let (sums, gradient) = self.sums(x, batch, false);
+        let b = batch.len() as f64;
+        for (f, g) in force.iter_mut().zip(gradient) {
+            *f = -g / b;
+        }
+        Ok(sums.loss / b)
+    }
+}
+
+impl Evaluate for Trained {
+    fn has_test(&self) -> bool {
+        !self.training.data.test.is_empty()
+    }
+
+    fn evaluate(&self, x: Slice<'_>, split: Split) -> Result<Option<Evaluation>, Fault> {
+        let weights = self.weights(x)?;
+        if split == Split::Test && !self.has_test() {
+            return Ok(None);
+        }
+        Ok(Some(match weights {
+            Weights::Single(x) => self.evaluation(x, split),
+            Weights::Double(x) => self.evaluation(x, split),
+        }))
+    }
+}
+
+impl GradientNoise for Trained {
+    /// tr S = (sum_mu |g_mu|^2 - P |g|^2)/(P - 1); the norms |g_mu| come from each layer's `sample_squares`, without
+    /// forming g_mu. Sums in f64. Checked by `noise_moments_match_pytorch`.
+    fn noise_moments(&self, x: Slice<'_>) -> Result<NoiseMoments, Fault> {
+        Ok(match self.weights(x)? {
+            Weights::Single(x) => self.moments(x),
+            Weights::Double(x) => self.moments(x),
+        })
+    }
+}
