@@ -71,15 +71,8 @@ impl Couplings {
         let sums: Vec<Vec<Sums>> = (self.layout.chunks.par_iter())
             .map(|chunk| {
                 let mut sums: Vec<Sums> = spins.iter().map(|_| Sums::new(n)).collect();
-                pulp::Arch::new().dispatch(
-                    #[inline(always)]
-                    || {
-                        for unit in &self.layout.units[chunk.clone()] {
-                            let couplings = &entries[unit.offset / LANES..(unit.offset + unit.len) / LANES];
-                            kernel::add_unit(unit, couplings, &spins, &mut sums);
-                        }
-                    },
-                );
+                let units = &self.layout.units[chunk.clone()];
+                pulp::Arch::new().dispatch(kernel::Pass { units, entries, spins: &spins, sums: &mut sums });
                 sums
             })
             .collect();

@@ -65,7 +65,7 @@ fn some_rows<const B: usize>(block: &[Lanes], first: usize, apex: f32, spins: &[
 /// With D_j = sum_(i<j) J_ijk s_i: force_i += s_k sum_j s_j J_ijk, force_j += s_k D_j, force_k += sum_j s_j D_j.
 /// f32 within the unit, f64 from unit to unit. Cost: 4 flops per coupling and replica, each coupling read once.
 #[inline(always)]
-pub(super) fn add_unit(unit: &Unit, couplings: &[Lanes], spins: &[Vec<Lanes>], sums: &mut [Sums]) {
+fn add_unit(unit: &Unit, couplings: &[Lanes], spins: &[Vec<Lanes>], sums: &mut [Sums]) {
     let mut rest = couplings;
     for (first, count, len) in blocks(unit.rows.clone()) {
         let (block, after) = rest.split_at(len / LANES);
@@ -100,5 +100,25 @@ pub(super) fn add_unit(unit: &Unit, couplings: &[Lanes], spins: &[Vec<Lanes>], s
             sums.force[k] += whole;
         }
         sums.total += apex * whole;
+    }
+}
+
+/// The units of one chunk, for all replicas; `entries` are those of the whole layout, `spins` [R][lanes] zero beyond N.
+pub(super) struct Pass<'a> {
+    pub(super) units: &'a [Unit],
+    pub(super) entries: &'a [Lanes],
+    pub(super) spins: &'a [Vec<Lanes>],
+    pub(super) sums: &'a mut [Sums],
+}
+
+impl pulp::WithSimd for Pass<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        for unit in self.units {
+            let couplings = &self.entries[unit.offset / LANES..(unit.offset + unit.len) / LANES];
+            add_unit(unit, couplings, self.spins, self.sums);
+        }
     }
 }
