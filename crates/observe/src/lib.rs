@@ -10,6 +10,7 @@ pub mod means;
 pub mod noise;
 pub mod norms;
 pub mod two_time;
+pub mod verdict;
 
 pub use curves::{Curve, Curves, Passage};
 pub use drift::{drift_fraction, drift_fractions};
@@ -18,3 +19,4 @@ pub use means::over_replicas;
 pub use noise::Noise;
 pub use norms::Norms;
 pub use two_time::{TwoTime, reference_bytes};
+pub use verdict::{Class, Evidence, Verdict, judge};

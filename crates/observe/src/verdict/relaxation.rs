@@ -1,0 +1,221 @@
+//! Relaxation times tau(t_w) at the highest common level, and their exponent mu: tau ~ t_w^mu.
+
+use super::resample::{Estimate, Resamples};
+use crate::curves::{Curve, Curves, Passage, slope};
+
+/// The relaxation time of one waiting time: the lag at which the displacement reaches the level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Relaxation {
+    /// Waiting time t_w.
+    pub waiting: f64,
+    /// tau(t_w) of the mean curve.
+    pub passage: Passage,
+    /// tau with its errors; `None` if it is censored for all replicas or in too many resamples.
+    pub tau: Option<Estimate>,
+}
+
+/// The exponent mu of tau ~ t_w^mu over a window of waiting times, at one level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LocalExponent {
+    /// First waiting time of the window.
+    pub from: f64,
+    /// Last waiting time of the window.
+    pub to: f64,
+    /// Level of the (rescaled) displacement.
+    pub level: f64,
+    /// mu with its 95 % confidence interval.
+    pub mu: Estimate,
+}
+
+/// What an interval of mu says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Motion {
+    /// The relaxation time grows: mu > [`STILL`].
+    Grows,
+    /// It does not: -[`GROWS`] < mu < [`GROWS`], and not above [`STILL`] for sure.
+    Still,
+    /// It shrinks: mu < -[`STILL`].
+    Shrinks,
+    /// The interval is too wide to tell 0 from [`GROWS`].
+    Unclear,
+}
+
+/// An exponent surely above this is growth.
+pub const STILL: f64 = 0.1;
+/// An exponent surely below this (in size), and not surely above [`STILL`], is stationarity.
+pub const GROWS: f64 = 0.3;
+/// Parts of the highest common level at which mu is taken, highest first.
+pub const LEVELS: [f64; 2] = [0.95, 0.8];
+
+impl LocalExponent {
+    pub(super) fn motion(&self) -> Motion {
+        let Estimate { low, high, .. } = self.mu;
+        if low > STILL {
+            Motion::Grows
+        } else if low > -GROWS && high < GROWS {
+            Motion::Still
+        } else if high < -STILL {
+            Motion::Shrinks
+        } else {
+            Motion::Unclear
+        }
+    }
+}
+
+/// Two-time curves of the replicas that are alive, averaged on demand: y(t_w, t) = <Delta>/<D(t_w)>.
+pub(super) struct Ensemble<'a> {
+    curves: &'a Curves,
+    noise: Option<&'a [f64]>,
+    alive: &'a [usize],
+    last: f64,
+    pub(super) resamples: &'a Resamples,
+}
+
+impl<'a> Ensemble<'a> {
+    pub(super) fn new(
+        curves: &'a Curves,
+        noise: Option<&'a [f64]>,
+        alive: &'a [usize],
+        resamples: &'a Resamples,
+    ) -> Self {
+        Self { curves, noise, alive, last: curves.last(), resamples }
+    }
+
+    /// The greatest lag at which t_w is judged: its own age, or what is left of the run.
+    fn reach(&self, w: usize) -> f64 {
+        self.curves.waiting[w].min(self.last - self.curves.waiting[w])
+    }
+
+    /// The waiting times that are judged: positive, not before `start`, followed for at least 0.9 of their own age.
+    pub(super) fn usable(&self, start: f64) -> Vec<usize> {
+        let waiting = &self.curves.waiting;
+        (0..waiting.len())
+            .filter(|&w| waiting[w] > 0.0 && waiting[w] >= start && 1.9 * waiting[w] <= self.last)
+            .collect()
+    }
+
+    fn divisor(&self, w: usize, counts: &[f64]) -> f64 {
+        let d = |r: usize| self.noise.map_or(1.0, |d| d[r * self.curves.waiting.len() + w]);
+        self.alive.iter().zip(counts).map(|(&r, c)| c * d(r)).sum()
+    }
+
+    fn mean(&self, w: usize, t: usize, counts: &[f64], divisor: f64) -> f64 {
+        self.alive.iter().zip(counts).map(|(&r, c)| c * self.curves.value(r, w, t)).sum::<f64>() / divisor
+    }
+
+    /// The mean curve of t_w at lags in [from, to].
+    fn part(&self, w: usize, counts: &[f64], from: f64, to: f64) -> Curve {
+        let (waiting, divisor) = (self.curves.waiting[w], self.divisor(w, counts));
+        let first = self.curves.time.partition_point(|&t| t - waiting < from);
+        let end = self.curves.time.partition_point(|&t| t - waiting <= to && t <= self.last);
+        Curve::new((first..end).map(|t| (self.curves.time[t] - waiting, self.mean(w, t, counts, divisor))))
+    }
+
+    /// When the mean curve of t_w reaches `level`; looks no further.
+    fn passage(&self, w: usize, level: f64, counts: &[f64]) -> Passage {
+        let (waiting, divisor) = (self.curves.waiting[w], self.divisor(w, counts));
+        let mut curve = Curve::default();
+        for (t, time) in self.curves.time.iter().enumerate().filter(|(_, t)| **t > waiting && **t <= self.last) {
+            curve.lag.push(time - waiting);
+            curve.value.push(self.mean(w, t, counts, divisor));
+            if *curve.value.last().unwrap_or(&0.0) >= level {
+                break;
+            }
+        }
+        curve.first_passage(level)
+    }
+
+    /// The mean curve at the lag where t_w is judged last.
+    fn height(&self, w: usize) -> Option<Estimate> {
+        let lag = self.reach(w);
+        let reached: Option<Vec<f64>> = self.alive.iter().map(|&r| self.curves.curve(r, w).at(lag)).collect();
+        let reached = reached?;
+        let sum = |c: &[f64]| c.iter().zip(&reached).map(|(c, y)| c * y).sum::<f64>();
+        self.resamples.estimate(|c| Some(sum(c) / self.divisor(w, c)))
+    }
+
+    /// The highest level that every waiting time of the window reaches by its own age, for sure: the least height less two
+    /// standard errors. `None` if errors eat half of it.
+    pub(super) fn level(&self, window: &[usize]) -> Option<f64> {
+        let (mut safe, mut least) = (f64::INFINITY, f64::INFINITY);
+        for &w in window {
+            let height = self.height(w)?;
+            safe = safe.min(height.value - 2.0 * height.error);
+            least = least.min(height.value);
+        }
+        (safe.is_finite() && safe > 0.5 * least && safe > 0.0).then_some(safe)
+    }
+
+    /// tau of the waiting times of `window` at `level`.
+    pub(super) fn relaxations(&self, window: &[usize], level: f64) -> Vec<Relaxation> {
+        let one = |&w: &usize| {
+            let logarithm = |c: &[f64]| match self.passage(w, level, c) {
+                Passage::At(tau) => Some(tau.ln()),
+                _ => None,
+            };
+            let tau = self.resamples.estimate(logarithm).map(|e| e.map(f64::exp, e.value.exp()));
+            Relaxation { waiting: self.curves.waiting[w], passage: self.passage(w, level, &self.resamples.all()), tau }
+        };
+        window.iter().map(one).collect()
+    }
+
+    /// mu over `window` at `level`: slope of ln tau against ln t_w, by least squares; `None` if a tau is censored.
+    fn exponent_at(&self, window: &[usize], level: f64) -> Option<LocalExponent> {
+        let waiting = &self.curves.waiting;
+        let fit = |c: &[f64]| {
+            let point = |&w: &usize| match self.passage(w, level, c) {
+                Passage::At(tau) => Some((waiting[w].ln(), tau.ln())),
+                _ => None,
+            };
+            let points: Option<Vec<_>> = window.iter().map(point).collect();
+            slope(points?.into_iter())
+        };
+        let mu = self.resamples.estimate(fit)?;
+        Some(LocalExponent { from: waiting[*window.first()?], to: waiting[*window.last()?], level, mu })
+    }
+
+    /// mu over `window` at the highest level where its interval tells growth from stationarity, or, if none does, at the
+    /// highest level where it exists.
+    pub(super) fn exponent(&self, window: &[usize]) -> Option<LocalExponent> {
+        let top = self.level(window)?;
+        let found: Vec<_> = LEVELS.iter().filter_map(|part| self.exponent_at(window, part * top)).collect();
+        let clear = found.iter().find(|e| matches!(e.motion(), Motion::Grows | Motion::Still));
+        clear.or(found.first()).copied()
+    }
+
+    /// The waiting times among `usable` within a factor `span` below the last that is at most `end`; `None` unless there
+    /// are at least 3 and they span at least `least`.
+    pub(super) fn window(&self, usable: &[usize], end: f64, span: f64, least: f64) -> Option<Vec<usize>> {
+        let waiting = &self.curves.waiting;
+        let last = waiting[*usable.iter().rev().find(|&&w| waiting[w] <= end)?];
+        let inside = |w: &usize| waiting[*w] <= last && waiting[*w] >= last / span;
+        let window: Vec<usize> = usable.iter().copied().filter(inside).collect();
+        let first = waiting[*window.first()?];
+        (window.len() >= 3 && last / first >= least).then_some(window)
+    }
+
+    /// gamma = d ln y/d ln lag at lags comparable with the age, t_w/3.2 to t_w, mean over `window`.
+    pub(super) fn gamma(&self, window: &[usize]) -> Option<Estimate> {
+        let mean = |c: &[f64]| {
+            let one = |&w: &usize| {
+                let to = self.reach(w) * (1.0 + 1e-9);
+                self.part(w, c, to / 3.2, to).exponent(0.0, f64::INFINITY)
+            };
+            let all: Option<Vec<f64>> = window.iter().map(one).collect();
+            let all = all?;
+            Some(all.iter().sum::<f64>() / all.len() as f64)
+        };
+        self.resamples.estimate(mean)
+    }
+
+    /// The raw mean-square displacement at the greatest lags, mean over `window`.
+    pub(super) fn farthest(&self, window: &[usize]) -> f64 {
+        let one = |&w: &usize| {
+            let counts = self.resamples.all();
+            let total: f64 = counts.iter().sum();
+            let t = self.curves.time.partition_point(|&t| t <= self.last) - 1;
+            self.mean(w, t, &counts, total)
+        };
+        window.iter().map(one).sum::<f64>() / window.len() as f64
+    }
+}
