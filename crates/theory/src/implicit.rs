@@ -1,0 +1,357 @@
+//! One implicit step of the two-time equations on the lattice: residual, exact Jacobian, Newton iteration.
+
+use crate::history::{Clock, Moment, ROWS, Row};
+use crate::lattice::{Lattice, POINTS, Stencil};
+use crate::linear::Factors;
+use crate::{Covariance, MeanField};
+use glasslab_core::Fault;
+use pulp::Arch;
+use rayon::prelude::*;
+
+/// Places of the integrands of node k, the same at all times: an index [k (L+1) + j] for quadrature node j.
+pub struct Places {
+    /// phi_k phi_j: s/t for s in [0, t'].
+    below: Vec<Stencil>,
+    /// s/t for s = t' + (t - t') phi_j in [t', t].
+    above: Vec<Stencil>,
+    /// t'/s for the same s.
+    inner: Vec<Stencil>,
+    /// 1 - s/t for the same s.
+    lag: Vec<f64>,
+}
+
+impl Places {
+    /// All interpolations of a lattice. Memory 216 L^2 bytes.
+    pub fn new(lattice: &Lattice) -> Self {
+        let nodes = lattice.intervals() + 1;
+        let mut this = Self { below: vec![], above: vec![], inner: vec![], lag: vec![] };
+        for k in 0..nodes {
+            let (phi, psi) = (lattice.phi[k], lattice.psi[k]);
+            for j in 0..nodes {
+                let (rho, sigma) = (lattice.phi[j], lattice.psi[j]);
+                this.below.push(lattice.stencil(phi * rho, psi + phi * sigma));
+                let (near, lag) = (phi + psi * rho, psi * sigma);
+                this.above.push(lattice.stencil(near, lag));
+                // At s = 0 the limit t'/s -> 1 of t' -> 0 is of no weight.
+                let inner = if near > 0.0 { (phi / near, psi * rho / near) } else { (0.0, 1.0) };
+                this.inner.push(lattice.stencil(inner.0, inner.1));
+                this.lag.push(lag);
+            }
+        }
+        this
+    }
+}
+
+/// What the rows before the new one contribute at node k.
+struct Past {
+    /// Interpolation at t' = phi_k t, and the weight of the new row in it.
+    share: f64,
+    /// C(t', phi_j t'), R(t', phi_j t') without the new row.
+    correlation: Vec<f64>,
+    response: Vec<f64>,
+    /// C(s, t'), R(s, t') for s in [t', t] without the new row, and its weights.
+    through_c: Vec<f64>,
+    through_r: Vec<f64>,
+    shares: Vec<f64>,
+}
+
+/// Everything that one step needs.
+pub struct Step<'a> {
+    /// The model.
+    pub model: &'a MeanField,
+    /// Its covariance.
+    pub covariance: &'a Covariance,
+    /// The grid of ratios.
+    pub lattice: &'a Lattice,
+    /// The interpolations on it.
+    pub places: &'a Places,
+    /// The grid of times.
+    pub clock: Clock,
+    /// Order of the backward differentiation formula.
+    pub order: usize,
+}
+
+/// Weights of the backward differentiation formula of `order` for the newest, second newest, ... value, times the step.
+fn backward(order: usize) -> Vec<f64> {
+    let mut weights = vec![0.0; order + 1];
+    for m in 1..=order {
+        // (1/m) nabla^m
+        let mut binomial = 1.0 / m as f64;
+        for (j, w) in weights.iter_mut().enumerate().take(m + 1) {
+            *w += binomial;
+            binomial *= -((m - j) as f64) / (j + 1) as f64;
+        }
+    }
+    weights
+}
+
+/// Residuals of C and R at node k and, if asked for, their derivatives.
+struct Line {
+    residual: [f64; 2],
+    jacobian: Vec<f64>,
+}
+
+impl Step<'_> {
+    fn past(&self, rows: &[Row]) -> Vec<Past> {
+        let (n, nodes) = (rows.len(), self.lattice.intervals() + 1);
+        let t = self.clock.time(n);
+        let arch = Arch::new();
+        (0..nodes - 1)
+            .into_par_iter()
+            .map(|k| {
+                arch.dispatch(|| {
+                    let moment = self.clock.moment(self.lattice.phi[k] * t, n);
+                    let (mut correlation, mut response) = (vec![0.0; nodes], vec![0.0; nodes]);
+                    for (row, w) in rows[moment.first..].iter().zip(moment.weights) {
+                        for j in 0..nodes {
+                            correlation[j] += w * row.correlation[j];
+                            response[j] += w * row.response[j];
+                        }
+                    }
+                    let mut past = Past {
+                        share: moment.weight_of(n),
+                        correlation,
+                        response,
+                        through_c: vec![0.0; nodes],
+                        through_r: vec![0.0; nodes],
+                        shares: vec![0.0; nodes],
+                    };
+                    for j in 0..nodes {
+                        let place = k * nodes + j;
+                        let moment = self.clock.moment(t * (1.0 - self.places.lag[place]), n);
+                        let inner = &self.places.inner[place];
+                        let (c, r) = interpolate(rows, &moment, inner);
+                        past.through_c[j] = c;
+                        past.through_r[j] = r;
+                        past.shares[j] = moment.weight_of(n);
+                    }
+                    past
+                })
+            })
+            .collect()
+    }
+
+    /// mu and e of a row at time t, and the derivatives of mu.
+    pub fn multiplier(&self, t: f64, c: &[f64], r: &[f64], slopes: Option<(&mut [f64], &mut [f64])>) -> (f64, f64) {
+        let (f, beta) = (self.covariance, self.model.initial_beta());
+        let (mut feedback, mut force) = (0.0, 0.0);
+        for (j, w) in self.lattice.weights.iter().enumerate() {
+            feedback += w * f.second(c[j]) * r[j] * c[j];
+            force += w * f.first(c[j]) * r[j];
+        }
+        if let Some((dc, dr)) = slopes {
+            for j in 0..dc.len() {
+                let w = t * self.lattice.weights[j];
+                dc[j] = w * r[j] * (f.third(c[j]) * c[j] + 2.0 * f.second(c[j]));
+                dr[j] = w * (f.second(c[j]) * c[j] + f.first(c[j]));
+            }
+            dc[0] += beta * (f.second(c[0]) * c[0] + f.first(c[0]));
+        }
+        let mu = self.model.temperature + t * (feedback + force) + beta * f.first(c[0]) * c[0];
+        (mu, -t * force - beta * f.value(c[0]))
+    }
+
+    fn lines(&self, rows: &[Row], past: &[Past], c: &[f64], r: &[f64], with_jacobian: bool) -> Vec<Line> {
+        let (n, unknown, f) = (rows.len(), self.lattice.intervals(), self.covariance);
+        let (nodes, t, beta) = (unknown + 1, self.clock.time(rows.len()), self.model.initial_beta());
+        let (mut mu_c, mut mu_r) = (vec![0.0; unknown], vec![0.0; unknown]);
+        let (mu, _) = self.multiplier(t, c, r, Some((&mut mu_c, &mut mu_r)));
+        let weights = backward(self.order);
+        let rate = 1.0 / (self.clock.step * (t + self.clock.linear));
+        let start = beta * f.first(c[0]);
+        let arch = Arch::new();
+        (0..unknown)
+            .into_par_iter()
+            .map(|k| {
+                arch.dispatch(|| {
+                    let (past, lattice) = (&past[k], self.lattice);
+                    let (mut jc, mut jr) = (Vec::new(), Vec::new());
+                    if with_jacobian {
+                        // Rows of the Jacobian: d residual_C / d(C, R), d residual_R / d(C, R).
+                        jc = vec![0.0; 2 * nodes];
+                        jr = vec![0.0; 2 * nodes];
+                    }
+                    let (mut into_c, mut into_r) = (0.0, 0.0);
+                    for j in 0..nodes {
+                        let place = k * nodes + j;
+                        // s in [0, t'].
+                        let w = lattice.phi[k] * t * lattice.weights[j];
+                        let at = &self.places.below[place];
+                        let (q, g) = (at.at(c), at.at(r));
+                        let row_c = past.correlation[j] + past.share * c[j];
+                        let row_r = past.response[j] + past.share * r[j];
+                        let (f1, f2) = (f.first(q), f.second(q));
+                        into_c += w * (f2 * g * row_c + f1 * row_r);
+                        if with_jacobian {
+                            let from_c = -w * (f.third(q) * g * row_c + f2 * row_r);
+                            let from_r = -w * f2 * row_c;
+                            scatter(&mut jc[..nodes], at, from_c);
+                            scatter(&mut jc[nodes..], at, from_r);
+                            jc[j] -= w * f2 * g * past.share;
+                            jc[nodes + j] -= w * f1 * past.share;
+                        }
+                        // s in [t', t].
+                        let w = lattice.psi[k] * t * lattice.weights[j];
+                        let (at, inner) = (&self.places.above[place], &self.places.inner[place]);
+                        let (q, g) = (at.at(c), at.at(r));
+                        let share = past.shares[j];
+                        let (mut through_c, mut through_r) = (past.through_c[j], past.through_r[j]);
+                        if share != 0.0 {
+                            through_c += share * inner.at(c);
+                            through_r += share * inner.at(r);
+                        }
+                        let f2 = f.second(q);
+                        into_c += w * f2 * g * through_c;
+                        into_r += w * f2 * g * through_r;
+                        if with_jacobian {
+                            let f3 = f.third(q);
+                            scatter(&mut jc[..nodes], at, -w * f3 * g * through_c);
+                            scatter(&mut jc[nodes..], at, -w * f2 * through_c);
+                            scatter(&mut jr[..nodes], at, -w * f3 * g * through_r);
+                            scatter(&mut jr[nodes..], at, -w * f2 * through_r);
+                            if share != 0.0 {
+                                scatter(&mut jc[..nodes], inner, -w * f2 * g * share);
+                                scatter(&mut jr[nodes..], inner, -w * f2 * g * share);
+                            }
+                        }
+                    }
+                    // C(t', 0).
+                    let first = past.correlation[0] + past.share * c[0];
+                    into_c += start * first;
+                    let slope = &lattice.slopes[k];
+                    let carried = lattice.phi[k] / t;
+                    let mut residual = [0.0; 2];
+                    for (part, (x, (into, of))) in
+                        residual.iter_mut().zip([c, r].into_iter().zip([(into_c, 0), (into_r, 1)]))
+                    {
+                        let mut derivative = weights[0] * x[k];
+                        for (m, w) in weights.iter().enumerate().skip(1) {
+                            let row = &rows[n - m];
+                            derivative += w * if of == 0 { row.correlation[k] } else { row.response[k] };
+                        }
+                        *part = rate * derivative - carried * slope.at(x) + mu * x[k] - into;
+                    }
+                    if with_jacobian {
+                        for p in 0..unknown {
+                            jc[p] += mu_c[p] * c[k];
+                            jc[nodes + p] += mu_r[p] * c[k];
+                            jr[p] += mu_c[p] * r[k];
+                            jr[nodes + p] += mu_r[p] * r[k];
+                        }
+                        let diagonal = rate * weights[0] + mu;
+                        jc[k] += diagonal;
+                        jr[nodes + k] += diagonal;
+                        scatter(&mut jc[..nodes], slope, -carried);
+                        scatter(&mut jr[nodes..], slope, -carried);
+                        jc[0] -= beta * f.second(c[0]) * first + start * past.share;
+                        jc.extend_from_slice(&jr);
+                    }
+                    Line { residual, jacobian: jc }
+                })
+            })
+            .collect()
+    }
+
+    /// The row after `rows` (at least ROWS of them). Cost O(L^3 + L^2 POINTS ROWS).
+    pub fn next(&self, rows: &[Row]) -> Result<Row, Fault> {
+        let (n, unknown) = (rows.len(), self.lattice.intervals());
+        let nodes = unknown + 1;
+        let t = self.clock.time(n);
+        let past = self.past(rows);
+        // Cubic extrapolation in u at equal ratios.
+        let guess = |of: fn(&Row) -> &[f64]| -> Vec<f64> {
+            let (a, b, c, d) = (of(&rows[n - 1]), of(&rows[n - 2]), of(&rows[n - 3]), of(&rows[n - 4]));
+            (0..nodes).map(|k| 4.0 * a[k] - 6.0 * b[k] + 4.0 * c[k] - d[k]).collect()
+        };
+        let (mut c, mut r) = (guess(|row| &row.correlation), guess(|row| &row.response));
+        (c[unknown], r[unknown]) = (1.0, 1.0);
+        let mut factors = None;
+        let mut before = f64::INFINITY;
+        for iteration in 0..30 {
+            let with_jacobian = factors.is_none();
+            let lines = self.lines(rows, &past, &c, &r, with_jacobian);
+            let mut change: Vec<f64> = lines.iter().map(|l| -l.residual[0]).collect();
+            change.extend(lines.iter().map(|l| -l.residual[1]));
+            let solver = match factors.take() {
+                Some(f) => f,
+                None => {
+                    let mut matrix = Vec::with_capacity(4 * unknown * unknown);
+                    for part in 0..2 {
+                        for line in &lines {
+                            let row = &line.jacobian[2 * nodes * part..];
+                            matrix.extend_from_slice(&row[..unknown]);
+                            matrix.extend_from_slice(&row[nodes..nodes + unknown]);
+                        }
+                    }
+                    Factors::new(2 * unknown, matrix)?
+                }
+            };
+            solver.solve(&mut change);
+            let mut size = 0.0_f64;
+            for k in 0..unknown {
+                c[k] += change[k];
+                r[k] += change[unknown + k];
+                let weight = 1.0 + t * self.lattice.phi[k].min(self.lattice.psi[k]);
+                size = size.max(change[k].abs()).max(weight * change[unknown + k].abs());
+            }
+            if !size.is_finite() {
+                break;
+            }
+            if size < 1e-10 {
+                let (multiplier, energy) = self.multiplier(t, &c, &r, None);
+                return Ok(Row { correlation: c, response: r, multiplier, energy });
+            }
+            // Keep the factors as long as they contract well.
+            if iteration == 0 || size < 0.1 * before {
+                factors = Some(solver);
+            }
+            before = size;
+        }
+        Err(Fault::input("tolerance", format!("at t = {t}"), "give a smaller one: the implicit step found no solution"))
+    }
+}
+
+#[inline(always)]
+fn scatter(target: &mut [f64], at: &Stencil, value: f64) {
+    let target = &mut target[at.start as usize..][..POINTS];
+    for k in 0..POINTS {
+        target[k] += at.weights[k] * value;
+    }
+}
+
+/// C and R at a time and a ratio, from the rows that there are.
+#[inline(always)]
+pub fn interpolate(rows: &[Row], moment: &Moment, at: &Stencil) -> (f64, f64) {
+    let (mut c, mut r) = ([0.0; POINTS], [0.0; POINTS]);
+    let start = at.start as usize;
+    for m in 0..ROWS.min(rows.len() - moment.first) {
+        let (row, w) = (&rows[moment.first + m], moment.weights[m]);
+        let (row_c, row_r) = (&row.correlation[start..][..POINTS], &row.response[start..][..POINTS]);
+        for k in 0..POINTS {
+            c[k] += w * row_c[k];
+            r[k] += w * row_r[k];
+        }
+    }
+    let (mut sum_c, mut sum_r) = (0.0, 0.0);
+    for k in 0..POINTS {
+        sum_c += at.weights[k] * c[k];
+        sum_r += at.weights[k] * r[k];
+    }
+    (sum_c, sum_r)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backward_formulas_differentiate_polynomials() {
+        assert_eq!(backward(1), [1.0, -1.0]);
+        assert_eq!(backward(2), [1.5, -2.0, 0.5]);
+        for order in 1..6_usize {
+            let sum: f64 =
+                backward(order).iter().enumerate().map(|(m, w)| w * (3.0 - m as f64).powi(order as i32)).sum();
+            assert!((sum - order as f64 * 3_f64.powi(order as i32 - 1)).abs() < 1e-9);
+        }
+    }
+}
