@@ -20,7 +20,7 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
-    /// The unit, as it stands on an axis.
+    /// The unit, in words.
     pub(crate) fn words(self) -> &'static str {
         match self {
             TimeUnit::Steps => "steps",

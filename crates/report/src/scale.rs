@@ -64,7 +64,7 @@ impl Range {
     pub fn ticks(&self, count: usize) -> Vec<Tick> {
         match self.scale {
             Scale::Linear => self.linear_ticks(count),
-            Scale::Log if self.high / self.low < 15.0 => self.narrow_log_ticks(),
+            Scale::Log if self.high / self.low < 60.0 => self.narrow_log_ticks(),
             Scale::Log => self.decade_ticks(count),
         }
     }

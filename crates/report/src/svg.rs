@@ -8,16 +8,16 @@ use crate::markup::{escape, spoken};
 use std::fmt::Write;
 
 /// Width of a panel with its axes, in pixels.
-pub(crate) const CELL_WIDTH: f64 = 388.0;
+pub(crate) const CELL_WIDTH: f64 = 396.0;
 /// Height of a panel with its axes.
 pub(crate) const CELL_HEIGHT: f64 = 316.0;
 /// Panels in a row, at most.
 const COLUMNS: usize = 3;
 
-/// A coordinate, to a hundredth of a pixel; never NaN.
+/// A coordinate, to a tenth of a pixel; never NaN.
 pub(crate) fn px(x: f64) -> String {
     let x = if x.is_finite() { x } else { 0.0 };
-    let text = format!("{x:.2}");
+    let text = format!("{x:.1}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }

@@ -10,7 +10,10 @@ use crate::markup::{plain, spoken};
 const REPLICAS: usize = 16;
 
 fn time_axis(unit: TimeUnit) -> Axis {
-    Axis::log(format!("time t ({})", unit.words()))
+    Axis::log(match unit {
+        TimeUnit::Steps => "time t (steps)",
+        TimeUnit::Physical => "physical time t",
+    })
 }
 
 /// Mean with a band of two standard errors, and a thin line per replica.
@@ -60,6 +63,7 @@ pub(super) fn energies(quenches: &[QuenchView]) -> Option<Figure> {
         }
         panels.push(one);
     }
+    share(&mut panels);
     some(Figure {
         id: "energies".to_owned(),
         title: "Energies and losses against the logarithm of time".to_owned(),
@@ -71,6 +75,23 @@ pub(super) fn energies(quenches: &[QuenchView]) -> Option<Figure> {
     })
 }
 
+/// Panels with the same vertical axis get the same range, so that they can be compared at a glance.
+fn share(panels: &mut [Panel]) {
+    let level = |g: &Guide| if let Guide::Horizontal { y, .. } = g { Some(*y) } else { None };
+    let extent = |p: &Panel| {
+        let points = p.curves.iter().flat_map(|c| &c.points).filter(|q| q.0 > 0.0).map(|q| q.1);
+        let finite = points.chain(p.guides.iter().filter_map(level)).filter(|y| y.is_finite());
+        finite.fold((f64::MAX, f64::MIN), |(a, b), y| (a.min(y), b.max(y)))
+    };
+    let extents: Vec<(String, (f64, f64))> = panels.iter().map(|p| (p.y.title.clone(), extent(p))).collect();
+    for panel in panels {
+        let same = extents.iter().filter(|e| e.0 == panel.y.title);
+        let (low, high) = same.fold((f64::MAX, f64::MIN), |(a, b), (_, e)| (a.min(e.0), b.max(e.1)));
+        let room = 0.05 * (high - low);
+        panel.y.range = (low < high).then_some((low - room, high + room));
+    }
+}
+
 /// Distance to the bottom of the landscape, doubly logarithmic, for the quenches where it is known.
 pub(super) fn excess(quenches: &[QuenchView]) -> Option<Figure> {
     let mut panels = Vec::new();
@@ -78,7 +99,10 @@ pub(super) fn excess(quenches: &[QuenchView]) -> Option<Figure> {
         let Some((bottom, name)) = &quench.reference else { continue };
         let Some(mut measured) = trace(quench, &quench.energy, "loss_time") else { continue };
         measured.replicas.iter_mut().flatten().for_each(|e| *e -= bottom);
-        let curves = ensemble(&measured, Color::distinct(k), "distance to the bottom");
+        let mut curves = ensemble(&measured, Color::distinct(k), "distance to the bottom");
+        // A single replica that touches the bottom would stretch the axis.
+        let last = curves.len() - 1;
+        curves[..last].iter_mut().for_each(|c| c.fits = false);
         let title = if *bottom == 0.0 {
             quench.energy_title.clone()
         } else {

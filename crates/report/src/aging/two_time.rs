@@ -42,7 +42,7 @@ pub(super) fn panel(quench: &QuenchView, drawing: &Drawing<'_>) -> Panel {
         let mean = c.curve.mean();
         let color = match &bar {
             Some(bar) if c.waiting > 0.0 => bar.color(c.waiting),
-            _ => Color::GREY,
+            _ => Color::INK,
         };
         let hint = format!("t_w = {} {}", short(c.waiting), quench.unit.words());
         let errors = mean.errors.iter().map(|e| 2.0 * e).collect();
@@ -53,6 +53,8 @@ pub(super) fn panel(quench: &QuenchView, drawing: &Drawing<'_>) -> Panel {
             Curve { dashed: true, label: Some("t_w = 0".to_owned()), ..line }
         });
     }
+    // The oldest state last, on top of those that it resembles.
+    curves.sort_by_key(|c| c.dashed);
     Panel {
         title: plain(&quench.label),
         x: Axis::log(drawing.x.clone()),
@@ -78,8 +80,11 @@ pub(super) fn diffusion(panel: &mut Panel) {
     let at = |s: f64| low * (high / low).powf(s);
     let (from, to) = (at(0.56), at(0.86));
     let near = points().filter(|p| p.0 > from && p.0 < to).map(|p| p.1 / p.0).fold(f64::MAX, f64::min);
-    if near < f64::MAX && near > 0.0 {
-        let through = (to, near * to / 2.5);
+    let lowest = points().map(|p| p.1).fold(f64::MAX, f64::min);
+    let level = near / 2.5;
+    // Only where it lies within the axes.
+    if near < f64::MAX && level * from > lowest {
+        let through = (to, level * to);
         panel.guides.push(Guide::Slope { slope: 1.0, through, span: (from, to), label: "∝ t".to_owned() });
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Frame {
 }
 
 pub(super) fn frame(bar: bool) -> Frame {
-    Frame { left: 66.0, right: CELL_WIDTH - if bar { 60.0 } else { 16.0 }, top: 36.0, bottom: CELL_HEIGHT - 52.0 }
+    Frame { left: 74.0, right: CELL_WIDTH - if bar { 60.0 } else { 16.0 }, top: 36.0, bottom: CELL_HEIGHT - 52.0 }
 }
 
 /// Both ranges, and where the axes are.
@@ -87,7 +87,8 @@ pub(super) fn draw(out: &mut String, panel: &Panel, id: &str) {
     let middle = (f.left + f.right) / 2.0;
     let centre = middle.min(CELL_WIDTH - 8.0 - width(&panel.title, size) / 2.0);
     text(out, (centre, 22.0), "middle", size, Color::INK, &panel.title, " font-weight=\"600\"");
-    axes(out, panel, &plane);
+    let drawn = panel.curves.iter().any(|c| c.points.iter().any(|&p| plane.place(p).is_some()));
+    axes(out, panel, &plane, drawn);
     if let Some(bar) = &panel.colors {
         color_bar(out, bar, f, id);
     }
@@ -98,7 +99,6 @@ pub(super) fn draw(out: &mut String, panel: &Panel, id: &str) {
     panel.curves.iter().for_each(|c| marks(out, c, &plane));
     out.push_str("</g>");
     let _ = write!(out, "<rect {area} fill=\"none\" stroke=\"{}\" stroke-width=\"1\"/>", Color::INK.hex());
-    let drawn = panel.curves.iter().any(|c| c.points.iter().any(|&p| plane.place(p).is_some()));
     match (&panel.note, drawn) {
         (Some(note), false) => wrapped(out, note, f),
         (None, false) => wrapped(out, "not measured", f),
@@ -132,10 +132,11 @@ fn wrapped(out: &mut String, note: &str, f: Frame) {
     }
 }
 
-fn axes(out: &mut String, panel: &Panel, plane: &Plane) {
+/// Ticks (none on empty axes), their labels and the titles.
+fn axes(out: &mut String, panel: &Panel, plane: &Plane, drawn: bool) {
     let f = plane.frame;
     let (mut grid, mut major, mut minor, mut labels) = (String::new(), String::new(), String::new(), String::new());
-    for tick in plane.x.ticks(6) {
+    for tick in plane.x.ticks(6).into_iter().filter(|_| drawn) {
         let Some(u) = plane.x.place(tick.value) else { continue };
         let x = px(f.left + u * (f.right - f.left));
         let named = !tick.label.is_empty();
@@ -147,7 +148,7 @@ fn axes(out: &mut String, panel: &Panel, plane: &Plane) {
             text(&mut labels, at, "middle", SMALL, Color::INK, &tick.label, "");
         }
     }
-    for tick in plane.y.ticks(6) {
+    for tick in plane.y.ticks(6).into_iter().filter(|_| drawn) {
         let Some(v) = plane.y.place(tick.value) else { continue };
         let y = f.bottom - v * (f.bottom - f.top);
         let named = !tick.label.is_empty();
@@ -162,7 +163,7 @@ fn axes(out: &mut String, panel: &Panel, plane: &Plane) {
     let ink = Color::INK.hex();
     let _ = write!(out, "<path d=\"{major}{minor}\" stroke=\"{ink}\" stroke-width=\"0.8\" fill=\"none\"/>{labels}");
     text(out, ((f.left + f.right) / 2.0, f.bottom + 38.0), "middle", TITLE - 0.5, Color::INK, &panel.x.title, "");
-    let at = (17.0, (f.top + f.bottom) / 2.0);
+    let at = (15.0, (f.top + f.bottom) / 2.0);
     let turn = format!(" transform=\"rotate(-90 {} {})\"", px(at.0), px(at.1));
     text(out, at, "middle", TITLE - 0.5, Color::INK, &panel.y.title, &turn);
 }
@@ -229,7 +230,7 @@ fn guide(out: &mut String, guide: &Guide, plane: &Plane) {
             let (x, y) = ((a.0 + b.0) / 2.0, (a.1 + b.1) / 2.0);
             let angle = (b.1 - a.1).atan2(b.0 - a.0).to_degrees();
             let turn = format!(" transform=\"rotate({} {} {})\"", px(angle), px(x), px(y));
-            text(out, (x, y - 6.0), "middle", SMALL, Color::GREY, label, &turn);
+            text(out, (x, y - 9.0), "middle", SMALL, Color::GREY, label, &turn);
         }
     }
 }
@@ -242,7 +243,7 @@ fn segments(points: impl Iterator<Item = Option<(f64, f64)>>) -> Vec<Vec<(f64, f
         match (point, open, out.last_mut()) {
             (Some(p), true, Some(run)) => {
                 let last = run[run.len() - 1];
-                if (p.0 - last.0).hypot(p.1 - last.1) >= 1.0 {
+                if (p.0 - last.0).hypot(p.1 - last.1) >= 1.6 {
                     run.push(p);
                     skipped = None;
                 } else {
