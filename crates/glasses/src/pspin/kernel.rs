@@ -1,10 +1,11 @@
 //! The force of a p-spin in one pass over its couplings, for any number of replicas.
 //!
-//! Written as 16 lanes of fused multiply-adds that the compiler turns into AVX-512, AVX2 or NEON under `pulp`'s runtime
-//! dispatch. The order of all additions is fixed by the layout alone, and a fused multiply-add rounds once on every
+//! Always 16 lanes of fused multiply-adds, in one AVX-512 register, two of AVX2 or four of NEON, chosen at run time by
+//! `pulp`. The order of all additions is fixed by the layout alone, and a fused multiply-add rounds once on every
 //! machine: neither the instruction set nor threads nor other replicas change a bit.
 
 use super::layout::{LANES, ROWS, Unit, blocks};
+use pulp::{Scalar, Simd, WithSimd};
 
 type Lanes = [f32; LANES];
 
@@ -26,37 +27,68 @@ impl Sums {
     }
 }
 
-/// For a block of B rows j: dots[b] = sum_i J_ij s_i, and partial_i += sum_b weights[b] J_ij.
+/// For a block of B rows j: dots[b] = sum_i J_ij s_i, and partial_i += sum_b weights[b] J_ij. A line of 16 numbers is G
+/// registers of S.
 #[inline(always)]
-fn rows<const B: usize>(block: &[Lanes], spins: &[Lanes], partial: &mut [Lanes], weights: [f32; B]) -> [f32; B] {
-    let mut dots = [[0.0_f32; LANES]; B];
-    let (block, rest) = block.as_chunks::<B>();
-    debug_assert!(rest.is_empty());
-    for ((couplings, s), p) in block.iter().zip(spins).zip(partial) {
+fn rows<S: Simd, const B: usize, const G: usize>(
+    simd: S,
+    block: &[Lanes],
+    spins: &[Lanes],
+    partial: &mut [Lanes],
+    weights: [f32; B],
+) -> [f32; B] {
+    let (block, _) = S::as_simd_f32s(block.as_flattened());
+    let (spins, _) = S::as_simd_f32s(spins.as_flattened());
+    let (partial, _) = S::as_mut_simd_f32s(partial.as_flattened_mut());
+    let (block, spins, partial) = (block.as_chunks::<G>().0, spins.as_chunks::<G>().0, partial.as_chunks_mut::<G>().0);
+    let weights: [S::f32s; B] = std::array::from_fn(
+        #[inline(always)]
+        |b| simd.splat_f32s(weights[b]),
+    );
+    let mut dots = [[simd.splat_f32s(0.0); G]; B];
+    for ((couplings, s), p) in block.as_chunks::<B>().0.iter().zip(spins).zip(partial) {
         let mut sum = *p;
         for b in 0..B {
-            for l in 0..LANES {
-                dots[b][l] = couplings[b][l].mul_add(s[l], dots[b][l]);
-                sum[l] = couplings[b][l].mul_add(weights[b], sum[l]);
+            for g in 0..G {
+                dots[b][g] = simd.mul_add_f32s(couplings[b][g], s[g], dots[b][g]);
+                sum[g] = simd.mul_add_f32s(couplings[b][g], weights[b], sum[g]);
             }
         }
         *p = sum;
     }
-    dots.map(|mut d| {
-        for half in [8, 4, 2, 1] {
-            for l in 0..half {
-                d[l] += d[l + half];
-            }
+    let mut out = [0.0; B];
+    for b in 0..B {
+        let mut line = [0.0; LANES];
+        S::as_mut_simd_f32s(&mut line).0.copy_from_slice(&dots[b]);
+        let mut quad = [0.0; 4];
+        for l in 0..4 {
+            quad[l] = (line[l] + line[l + 8]) + (line[l + 4] + line[l + 12]);
         }
-        d[0]
-    })
+        out[b] = (quad[0] + quad[2]) + (quad[1] + quad[3]);
+    }
+    out
 }
 
 #[inline(always)]
-fn some_rows<const B: usize>(block: &[Lanes], first: usize, apex: f32, spins: &[Lanes], sums: &mut Sums) {
-    let flat = spins.as_flattened();
-    let weights = std::array::from_fn(|b| apex * flat[first + b]);
-    let dots = rows::<B>(block, spins, &mut sums.partial, weights);
+fn some_rows<S: Simd, const B: usize>(
+    simd: S,
+    block: &[Lanes],
+    first: usize,
+    apex: f32,
+    spins: &[Lanes],
+    sums: &mut Sums,
+) {
+    let mut weights = [0.0; B];
+    for (weight, s) in weights.iter_mut().zip(&spins.as_flattened()[first..first + B]) {
+        *weight = apex * s;
+    }
+    let partial = &mut sums.partial;
+    let dots = match S::F32_LANES {
+        16 => rows::<S, B, 1>(simd, block, spins, partial, weights),
+        8 => rows::<S, B, 2>(simd, block, spins, partial, weights),
+        4 => rows::<S, B, 4>(simd, block, spins, partial, weights),
+        _ => rows::<Scalar, B, LANES>(Scalar, block, spins, partial, weights),
+    };
     sums.dots[first..first + B].copy_from_slice(&dots);
 }
 
@@ -65,7 +97,7 @@ fn some_rows<const B: usize>(block: &[Lanes], first: usize, apex: f32, spins: &[
 /// With D_j = sum_(i<j) J_ijk s_i: force_i += s_k sum_j s_j J_ijk, force_j += s_k D_j, force_k += sum_j s_j D_j.
 /// f32 within the unit, f64 from unit to unit. Cost: 4 flops per coupling and replica, each coupling read once.
 #[inline(always)]
-fn add_unit(unit: &Unit, couplings: &[Lanes], spins: &[Vec<Lanes>], sums: &mut [Sums]) {
+fn add_unit<S: Simd>(simd: S, unit: &Unit, couplings: &[Lanes], spins: &[Vec<Lanes>], sums: &mut [Sums]) {
     let mut rest = couplings;
     for (first, count, len) in blocks(unit.rows.clone()) {
         let (block, after) = rest.split_at(len / LANES);
@@ -73,10 +105,10 @@ fn add_unit(unit: &Unit, couplings: &[Lanes], spins: &[Vec<Lanes>], sums: &mut [
         for (spins, sums) in spins.iter().zip(sums.iter_mut()) {
             let apex = unit.apex.map_or(1.0, |k| spins.as_flattened()[k]);
             match count {
-                ROWS => some_rows::<ROWS>(block, first, apex, spins, sums),
-                3 => some_rows::<3>(block, first, apex, spins, sums),
-                2 => some_rows::<2>(block, first, apex, spins, sums),
-                _ => some_rows::<1>(block, first, apex, spins, sums),
+                ROWS => some_rows::<S, ROWS>(simd, block, first, apex, spins, sums),
+                3 => some_rows::<S, 3>(simd, block, first, apex, spins, sums),
+                2 => some_rows::<S, 2>(simd, block, first, apex, spins, sums),
+                _ => some_rows::<S, 1>(simd, block, first, apex, spins, sums),
             }
         }
     }
@@ -111,14 +143,14 @@ pub(super) struct Pass<'a> {
     pub(super) sums: &'a mut [Sums],
 }
 
-impl pulp::WithSimd for Pass<'_> {
+impl WithSimd for Pass<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         for unit in self.units {
             let couplings = &self.entries[unit.offset / LANES..(unit.offset + unit.len) / LANES];
-            add_unit(unit, couplings, self.spins, self.sums);
+            add_unit(simd, unit, couplings, self.spins, self.sums);
         }
     }
 }
