@@ -15,6 +15,9 @@ struct Bench {
     peer: Option<&'static str>,
     /// Rounds of a full measurement.
     rounds: usize,
+    /// Arguments of the programs in a full measurement and in a quick one.
+    full: &'static [&'static str],
+    quick: &'static [&'static str],
 }
 
 const BENCHES: &[Bench] = &[
@@ -24,10 +27,36 @@ const BENCHES: &[Bench] = &[
         target: "sgd",
         peer: Some("crates/nets/benches/sgd_torch.py"),
         rounds: 5,
+        full: &[],
+        quick: &[],
     },
-    Bench { name: "pspin", package: "glasslab-glasses", target: "pspin", peer: None, rounds: 3 },
-    Bench { name: "two-time", package: "glasslab-observe", target: "two_time", peer: None, rounds: 3 },
-    Bench { name: "mean-field", package: "glasslab-theory", target: "mean_field", peer: None, rounds: 1 },
+    Bench {
+        name: "pspin",
+        package: "glasslab-glasses",
+        target: "pspin",
+        peer: None,
+        rounds: 3,
+        full: &["--rounds", "5"],
+        quick: &["--rounds", "2", "--n", "512"],
+    },
+    Bench {
+        name: "two-time",
+        package: "glasslab-observe",
+        target: "two_time",
+        peer: None,
+        rounds: 3,
+        full: &[],
+        quick: &[],
+    },
+    Bench {
+        name: "mean-field",
+        package: "glasslab-theory",
+        target: "mean_field",
+        peer: None,
+        rounds: 1,
+        full: &[],
+        quick: &[],
+    },
 ];
 
 impl Bench {
@@ -48,15 +77,18 @@ impl Bench {
     }
 
     /// Builds, then measures us and the peer in turn. Whoever is first changes from round to round.
-    fn measure(&self, place: &Place, rounds: usize) -> Result<(Vec<Measured>, Vec<Measured>)> {
+    fn measure(&self, place: &Place, quick: bool) -> Result<(Vec<Measured>, Vec<Measured>)> {
         stream(self.ours(place).arg("--no-run"), &mut Tally::default())?;
+        let (rounds, arguments) = if quick { (self.rounds.min(2), self.quick) } else { (self.rounds, self.full) };
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 0..rounds {
             println!("{}: round {} of {rounds}", self.name, round + 1);
             let mut turn = |first: bool| -> Result<()> {
                 match (first, self.peer) {
-                    (true, _) => ours.extend(Measured::read(&capture(&mut self.ours(place))?)),
-                    (false, Some(script)) => theirs.extend(Measured::read(&capture(&mut self.theirs(place, script)?)?)),
+                    (true, _) => ours.extend(Measured::read(&capture(self.ours(place).arg("--").args(arguments))?)),
+                    (false, Some(script)) => {
+                        theirs.extend(Measured::read(&capture(self.theirs(place, script)?.args(arguments))?))
+                    }
                     (false, None) => {}
                 }
                 Ok(())
@@ -94,8 +126,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     }
     let (mut ours, mut theirs, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     for bench in benches {
-        let rounds = if arguments.has("--quick") { bench.rounds.min(2) } else { bench.rounds };
-        match bench.measure(&place, rounds).with_context(|| bench.name.to_owned()) {
+        match bench.measure(&place, arguments.has("--quick")).with_context(|| bench.name.to_owned()) {
             Ok((a, b)) => {
                 ours.extend(a);
                 theirs.extend(b);
