@@ -74,7 +74,7 @@ impl Range {
         let decade = 10_f64.powf(raw.log10().floor());
         let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * decade).into_iter().find(|&s| s >= raw).unwrap_or(raw);
         let (first, last) = ((self.low / step).ceil(), (self.high / step).floor());
-        if !(last - first < 100.0) || first.abs() > 1e15 {
+        if last - first > 100.0 || first.abs() > 1e15 {
             return Vec::new();
         }
         let far = self.low.abs().max(self.high.abs());

@@ -130,6 +130,24 @@ fn killed_anywhere_resumes() {
     }
 }
 
+/// The main file is written after what it names: if a reference cannot be written, the new checkpoint is not there,
+/// and the one before is untouched.
+#[test]
+fn the_main_file_comes_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::open(dir.path()).unwrap();
+    checkpoints.save(10, &state(10)).unwrap();
+    let in_the_way = dir.path().join("once/two-time%2fref%2f20.safetensors");
+    fs::create_dir_all(in_the_way.join("x")).unwrap();
+    let error = checkpoints.save(20, &state(20)).unwrap_err().to_string();
+    assert!(error.contains("two-time%2fref%2f20") && error.contains("what was there before is unchanged"), "{error}");
+    assert_eq!(checkpoints.steps().unwrap(), [10]);
+    assert!(same(&checkpoints.load().unwrap().unwrap().state, &state(10)));
+    fs::remove_dir_all(in_the_way).unwrap();
+    checkpoints.save(20, &state(20)).unwrap();
+    assert!(same(&checkpoints.load().unwrap().unwrap().state, &state(20)));
+}
+
 /// Every single flipped bit of the newest main file and of a `once/` file is either seen (the checkpoint before is
 /// used, or a clear error names the file) or changes nothing that is loaded.
 #[test]

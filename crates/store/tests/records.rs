@@ -95,6 +95,26 @@ fn truncated_and_foreign_files_are_one_clear_error() {
     assert!(read_dataset(dir.path()).unwrap_err().to_string().contains("not a file"));
 }
 
+/// A small file with many variables that all claim the same bytes would fill the memory: it is refused.
+#[test]
+fn variables_may_not_share_bytes() {
+    let word = |n: u32| n.to_be_bytes();
+    let mut file = b"CDF\x02".to_vec();
+    [0, 10, 1, 1].iter().for_each(|&n| file.extend(word(n)));
+    file.extend(b"x\0\0\0");
+    [1000, 0, 0, 11, 100].iter().for_each(|&n| file.extend(word(n)));
+    for variable in 0..100 {
+        file.extend(word(4));
+        file.extend(format!("v{variable:03}").as_bytes());
+        [1, 0, 0, 0, 6, 8000, 0, 0].iter().for_each(|&n| file.extend(word(n)));
+    }
+    file.resize(8000 * 2, 0);
+    assert!(decode(&file).unwrap_err().contains("longer than the file"));
+    // With room for all of them it is read.
+    file.resize(8000 * 100, 0);
+    assert_eq!(decode(&file).unwrap().variables.len(), 100);
+}
+
 /// Bytes that a decoded data set keeps in memory, roughly.
 fn held(dataset: &Dataset) -> usize {
     let record = |r: &Record| {

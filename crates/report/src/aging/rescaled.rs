@@ -32,7 +32,7 @@ pub(super) fn by_noise(quenches: &[QuenchView]) -> Option<Figure> {
         id: "noise-rescaled".to_owned(),
         title: "Displacement divided by the noise".to_owned(),
         caption: "Δ(t_w, t_w + t) / D(t_w), replica by replica, then averaged. D(t_w) is the trace of the covariance of the \
-                  mini-batch gradient at t_w. Curves that collapse here, and not before, are driven by diffusion with a \
+                  mini-batch gradient at t_w (for Langevin dynamics: of the thermal force). Curves that collapse here, and not before, are driven by diffusion with a \
                   noise that changes."
             .to_owned(),
         panels,

@@ -37,11 +37,17 @@ struct Bytes {
 
 impl Bytes {
     fn of(array: &Array) -> Self {
-        let (kind, bytes): (Dtype, Vec<u8>) = match array {
-            Array::F64(v) => (Dtype::F64, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Array::F32(v) => (Dtype::F32, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Array::U64(v) => (Dtype::U64, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        let (kind, size) = match array {
+            Array::F64(_) => (Dtype::F64, 8),
+            Array::F32(_) => (Dtype::F32, 4),
+            Array::U64(_) => (Dtype::U64, 8),
         };
+        let mut bytes = Vec::with_capacity(size * array.len());
+        match array {
+            Array::F64(v) => v.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
+            Array::F32(v) => v.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
+            Array::U64(v) => v.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
+        }
         Self { kind, shape: [array.len()], bytes }
     }
 }
