@@ -17,20 +17,19 @@ fn exact() -> QuenchView {
         }
     }
     let physical = |v: &[i64]| v.iter().map(|&t| t as f64 * 0.5).collect::<Vec<f64>>();
-    let mut data = Dataset::default();
-    data.variables = vec![
+    let variables = vec![
         Record::new("physical_time", "", "time", &[("time", time.len())], physical(&time)),
         Record::new("waiting_physical_time", "", "time", &[("waiting_time", 4)], physical(&waiting)),
         Record::new("msd", "", "1", &[("replica", 2), ("waiting_time", 4), ("time", time.len())], msd),
         Record::new("noise", "", "1", &[("replica", 2), ("waiting_time", 4)], d),
     ];
-    data.coordinates = vec![
+    let coordinates = vec![
         Record::coordinate("time", "", "steps", Values::I64(time)),
         Record::coordinate("waiting_time", "", "steps", Values::I64(waiting)),
     ];
     QuenchView {
         label: "exact_1".to_owned(),
-        data,
+        data: Dataset { coordinates, variables, ..Dataset::default() },
         unit: TimeUnit::Steps,
         energy: "energy".to_owned(),
         energy_title: "e".to_owned(),

@@ -42,15 +42,14 @@ fn dataset(model: &Model, energy: &str, last: u64, step: f64) -> Dataset {
         }
     }
     let replicas = Values::I64((0..REPLICAS as i64).collect());
-    let mut data = Dataset::default();
-    data.coordinates = vec![
+    let coordinates = vec![
         Record::coordinate("replica", "", "1", replicas),
         Record::coordinate("time", "", "steps", steps(&times)),
         Record::coordinate("waiting_time", "", "steps", steps(&waiting)),
         Record::coordinate("loss_time", "", "steps", steps(&losses)),
     ];
     let dims = [("replica", REPLICAS), ("waiting_time", w), ("time", t)];
-    data.variables = vec![
+    let variables = vec![
         Record::new("physical_time", "", "time", &[("time", t)], physical(&times)),
         Record::new("waiting_physical_time", "", "time", &[("waiting_time", w)], physical(&waiting)),
         Record::new("loss_physical_time", "", "time", &[("loss_time", l)], physical(&losses)),
@@ -58,7 +57,7 @@ fn dataset(model: &Model, energy: &str, last: u64, step: f64) -> Dataset {
         Record::new(energy, "", "1", &[("replica", REPLICAS), ("loss_time", l)], e),
         Record::new("noise", "", "gradient^2", &dims[..2], noise),
     ];
-    data
+    Dataset { coordinates, variables, ..Dataset::default() }
 }
 
 fn view(label: &str, model: &Model, last: u64, step: f64, tone: Tone, word: &str) -> QuenchView {
