@@ -59,25 +59,45 @@ pub fn judge(evidence: &Evidence, streams: Streams) -> Result<Verdict, Fault> {
 
     let start = descent.t_1.map_or(0.0, |t| t.value);
     let usable = Ensemble::new(curves, None, &alive, &resamples).usable(start);
-    let noise = rescaling(evidence, &alive, &usable);
-    verdict.rescaled = noise.is_some();
-    if verdict.rescaled {
-        verdict.why.push("Displacements are divided by the noise D(t_w), which varies.".to_owned());
-    }
+    let noise = match rescaling(evidence, &alive, &usable) {
+        Rescaling::By(noise) => {
+            verdict.rescaled = true;
+            verdict.why.push("Displacements are divided by the noise D(t_w), which varies.".to_owned());
+            Some(noise)
+        }
+        Rescaling::Vanishes => {
+            verdict
+                .why
+                .push("The noise vanishes at some waiting times: displacements are not divided by it.".to_owned());
+            None
+        }
+        Rescaling::None => None,
+    };
     let ensemble = Ensemble::new(curves, noise, &alive, &resamples);
     verdict.class = classify(&mut verdict, &ensemble, &usable, evidence, &descent);
     Ok(verdict)
 }
 
-/// The noise to divide by: present, positive and varying over the waiting times that are judged.
-fn rescaling<'a>(evidence: &'a Evidence, alive: &[usize], usable: &[usize]) -> Option<&'a [f64]> {
-    let (noise, waits) = (evidence.noise.as_deref()?, evidence.curves.waiting.len());
-    let mean = |&w: &usize| alive.iter().map(|r| noise[r * waits + w]).sum::<f64>() / alive.len() as f64;
-    let means: Vec<f64> = usable.iter().map(mean).collect();
-    let all = usable.iter().flat_map(|w| alive.iter().map(move |r| noise[r * waits + w]));
-    let positive = all.into_iter().all(|d| d > 0.0 && d.is_finite());
-    let (least, most) = means.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), &m| (a.min(m), b.max(m)));
-    (positive && most > VARIES * least).then_some(noise)
+/// What to do with the noise.
+enum Rescaling<'a> {
+    /// It varies over the waiting times that are judged: divide by it.
+    By(&'a [f64]),
+    /// It varies, but is zero or unknown somewhere.
+    Vanishes,
+    /// There is none, or it is constant.
+    None,
+}
+
+fn rescaling<'a>(evidence: &'a Evidence, alive: &[usize], usable: &[usize]) -> Rescaling<'a> {
+    let Some(noise) = evidence.noise.as_deref() else { return Rescaling::None };
+    let waits = evidence.curves.waiting.len();
+    let sum = |&w: &usize| alive.iter().map(|r| noise[r * waits + w]).sum::<f64>();
+    let all: Vec<f64> = usable.iter().map(sum).collect();
+    let (least, most) = all.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), &m| (a.min(m), b.max(m)));
+    if all.iter().any(|d| !(d.is_finite() && *d > 0.0)) {
+        return Rescaling::Vanishes;
+    }
+    if most > VARIES * least { Rescaling::By(noise) } else { Rescaling::None }
 }
 
 fn classify(
@@ -105,7 +125,7 @@ fn classify(
         return Class::NotResolved;
     };
     verdict.mu = ensemble.exponent(&window);
-    let half = ensemble.window(usable, waiting[last], 3.7, 2.2);
+    let half = ensemble.window(usable, waiting[last], 5.0, 2.2);
     verdict.mu_last = half.and_then(|w| ensemble.exponent(&w));
     verdict.mu_overall = ensemble.exponent(usable);
     let mut end = waiting[last] / 3.1;
@@ -125,7 +145,7 @@ fn classify(
     verdict.level = Some(mu.level);
     verdict.tau = ensemble.relaxations(usable, mu.level);
     verdict.why.push(format!(
-        "In the last decade of waiting times, {} to {} {}, the relaxation time grows like t_w^mu, mu = {}.",
+        "In the last decade of waiting times, {} to {} {}, the relaxation time follows t_w^mu with mu = {}.",
         show(mu.from),
         show(mu.to),
         verdict.unit,
@@ -145,12 +165,17 @@ fn classify(
         }
         Motion::Grows => match tail {
             Some((m, Motion::Still | Motion::Shrinks)) => {
-                verdict.why.push(format!("But over its last half decade it stands still, mu = {}.", interval(&m.mu)));
+                verdict.why.push(format!(
+                    "But from t_w = {} on it stands still, mu = {}.",
+                    show(m.from),
+                    interval(&m.mu)
+                ));
                 stationary(verdict, ensemble, &window, evidence, descent, true)
             }
             Some((m, Motion::Unclear)) if m.mu.value < STILL => {
                 verdict.why.push(format!(
-                    "But over its last half decade mu = {}: whether growth has stopped is open; run longer.",
+                    "But from t_w = {} on mu = {}: whether growth has stopped is open; run longer.",
+                    show(m.from),
                     interval(&m.mu)
                 ));
                 Class::NotResolved
@@ -165,7 +190,8 @@ fn classify(
         Motion::Still => {
             if let Some((m, Motion::Grows)) = tail {
                 verdict.why.push(format!(
-                    "But over its last half decade it grows, mu = {}: the window is too short.",
+                    "But from t_w = {} on it grows, mu = {}: the window is too short.",
+                    show(m.from),
                     interval(&m.mu)
                 ));
                 return Class::NotResolved;

@@ -101,7 +101,7 @@ pub struct Verdict {
     pub tau: Vec<Relaxation>,
     /// mu of the last decade of waiting times: the one that decides.
     pub mu: Option<LocalExponent>,
-    /// mu of the last half decade.
+    /// mu of the last factor 5 in waiting time: whether what the last decade shows holds to its end.
     pub mu_last: Option<LocalExponent>,
     /// mu of all waiting times from t_1 on.
     pub mu_overall: Option<LocalExponent>,
