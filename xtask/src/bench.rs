@@ -15,9 +15,9 @@ struct Bench {
     peer: Option<&'static str>,
     /// Rounds of a full measurement.
     rounds: usize,
-    /// Arguments of the programs in a full measurement and in a quick one.
-    full: &'static [&'static str],
-    quick: &'static [&'static str],
+    /// Arguments of the programs, for each run of a round, in a full measurement and in a quick one.
+    full: &'static [&'static [&'static str]],
+    quick: &'static [&'static [&'static str]],
 }
 
 const BENCHES: &[Bench] = &[
@@ -27,8 +27,8 @@ const BENCHES: &[Bench] = &[
         target: "sgd",
         peer: Some("crates/nets/benches/sgd_torch.py"),
         rounds: 5,
-        full: &[],
-        quick: &[],
+        full: &[&["--threads", "1", "--seconds", "1"], &["--threads", "2", "--seconds", "1"]],
+        quick: &[&["--threads", "1", "--seconds", "0.3"], &["--threads", "2", "--seconds", "0.3"]],
     },
     Bench {
         name: "pspin",
@@ -36,8 +36,8 @@ const BENCHES: &[Bench] = &[
         target: "pspin",
         peer: None,
         rounds: 3,
-        full: &["--rounds", "5"],
-        quick: &["--rounds", "2", "--n", "512"],
+        full: &[&["--rounds", "5"]],
+        quick: &[&["--rounds", "2", "--n", "512"]],
     },
     Bench {
         name: "two-time",
@@ -45,8 +45,8 @@ const BENCHES: &[Bench] = &[
         target: "two_time",
         peer: None,
         rounds: 3,
-        full: &[],
-        quick: &[],
+        full: &[&[]],
+        quick: &[&[]],
     },
     Bench {
         name: "mean-field",
@@ -54,8 +54,8 @@ const BENCHES: &[Bench] = &[
         target: "mean_field",
         peer: None,
         rounds: 1,
-        full: &[],
-        quick: &[],
+        full: &[&[]],
+        quick: &[&[]],
     },
 ];
 
@@ -79,22 +79,26 @@ impl Bench {
     /// Builds, then measures us and the peer in turn. Whoever is first changes from round to round.
     fn measure(&self, place: &Place, quick: bool) -> Result<(Vec<Measured>, Vec<Measured>)> {
         stream(self.ours(place).arg("--no-run"), &mut Tally::default())?;
-        let (rounds, arguments) = if quick { (self.rounds.min(2), self.quick) } else { (self.rounds, self.full) };
+        let (rounds, runs) = if quick { (self.rounds.min(2), self.quick) } else { (self.rounds, self.full) };
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 0..rounds {
             println!("{}: round {} of {rounds}", self.name, round + 1);
-            let mut turn = |first: bool| -> Result<()> {
-                match (first, self.peer) {
-                    (true, _) => ours.extend(Measured::read(&capture(self.ours(place).arg("--").args(arguments))?)),
-                    (false, Some(script)) => {
-                        theirs.extend(Measured::read(&capture(self.theirs(place, script)?.args(arguments))?))
+            for arguments in runs {
+                let mut turn = |our_turn: bool| -> Result<()> {
+                    match (our_turn, self.peer) {
+                        (true, _) => {
+                            ours.extend(Measured::read(&capture(self.ours(place).arg("--").args(*arguments))?));
+                        }
+                        (false, Some(script)) => {
+                            theirs.extend(Measured::read(&capture(self.theirs(place, script)?.args(*arguments))?));
+                        }
+                        (false, None) => {}
                     }
-                    (false, None) => {}
-                }
-                Ok(())
-            };
-            turn(round % 2 == 0)?;
-            turn(round % 2 != 0)?;
+                    Ok(())
+                };
+                turn(round % 2 == 0)?;
+                turn(round % 2 != 0)?;
+            }
         }
         if ours.is_empty() || (self.peer.is_some() && theirs.is_empty()) {
             bail!("no case was measured");

@@ -78,7 +78,7 @@ struct Target {
 /// The first that fits counts. Two-time measurements have a target where the references do not fit into caches. Replicas of the 3-spin count by replica-passes: one replica takes one pass over the
 /// couplings, so eight in one pass are compared with eight passes.
 const TARGETS: &[Target] = &[
-    Target { words: &["64 x 64-30-10"], against: Against::Peer, ratio: 4.0 },
+    Target { words: &["replicas-64-of-"], against: Against::Peer, ratio: 4.0 },
     Target { words: &["784-"], against: Against::Peer, ratio: 1.5 },
     Target {
         words: &["two-time/", "e6,", "/measure"],
@@ -176,14 +176,14 @@ mod tests {
     fn best_of_rounds_beside_the_peer() {
         let ours = lines(
             r#"warming up
-{"case":"fc 784-100-100-100-10 B=128","precision":"f32","threads":2,"seconds_per_step":2e-4,"flops":1e8}
-{"case":"fc 784-100-100-100-10 B=128","precision":"f32","threads":2,"seconds_per_step":1e-4,"flops":1e8}
-{"case":"fc 784-100-100-100-10 B=128","precision":"f32","threads":2,"seconds_per_step":3e-4,"flops":1e8}"#,
+{"case":"fc-784-100-100-100-10","precision":"f32","threads":2,"seconds_per_step":2e-4,"flops":1e8}
+{"case":"fc-784-100-100-100-10","precision":"f32","threads":2,"seconds_per_step":1e-4,"flops":1e8}
+{"case":"fc-784-100-100-100-10","precision":"f32","threads":2,"seconds_per_step":3e-4,"flops":1e8}"#,
         );
         assert_eq!((ours.len(), ours[0].seconds), (1, 1e-4));
         let peer = |seconds: &str| {
             lines(&format!(
-                r#"{{"case":"fc 784-100-100-100-10 B=128","precision":"f32","threads":2,"seconds_per_step":{seconds}}}"#
+                r#"{{"case":"fc-784-100-100-100-10","precision":"f32","threads":2,"seconds_per_step":{seconds}}}"#
             ))
         };
         let cells = |theirs: &[Measured]| row(&ours[0], &ours, theirs)[4..].to_vec();

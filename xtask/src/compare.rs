@@ -1,7 +1,7 @@
 //! Cross-data: numbers from peers, kept beside the script that makes them; made again and compared here.
 //!
-//! A script `crates/*/tests/cross/*.py` (names that begin with `_` are parts of others) is called with one argument,
-//! the folder to write to, and writes there the files that are committed beside it.
+//! A script `crates/*/tests/cross/*.py` (names that begin with `_` are parts of others) is called in an empty folder, with
+//! that folder as its argument, and writes there the files that are committed beside it.
 
 use crate::python::Environment;
 use crate::shell::{Place, Tally, stream, tracked};
@@ -33,7 +33,7 @@ pub fn regenerate(place: &Place, tally: &mut Tally) -> Result<()> {
         let _ = fs::remove_dir_all(&fresh);
         fs::create_dir_all(&fresh)?;
         let mut command = place.command(environment.python(), &[]);
-        command.arg(script).arg(&fresh);
+        command.arg(place.root.join(script)).arg(&fresh).current_dir(&fresh);
         environment.enter(&mut command)?;
         if let Err(error) = stream(&mut command, tally) {
             problems.push(format!("{error:#}"));
@@ -92,13 +92,15 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(out)
 }
 
-/// Compares two files: JSON and safetensors number by number, anything else byte by byte. The count of what agrees.
+/// Compares two files: JSON, tables and safetensors number by number, anything else byte by byte. The count of what
+/// agrees.
 fn compare(committed: &Path, fresh: &Path) -> Result<usize> {
     let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let (old, new) = (read(committed)?, read(fresh)?);
     match fresh.extension().and_then(OsStr::to_str) {
         Some("json") => json(&serde_json::from_slice(&old)?, &serde_json::from_slice(&new)?),
         Some("safetensors") => safetensors(&old, &new),
+        Some("csv" | "txt") => text(std::str::from_utf8(&old)?, std::str::from_utf8(&new)?),
         _ => {
             ensure!(old == new, "the bytes differ");
             Ok(old.len())
@@ -148,6 +150,27 @@ fn json(a: &Value, b: &Value) -> Result<usize> {
             Ok(1)
         }
     }
+}
+
+/// A table as text: words are equal, numbers are within the tolerance or one unit of their last printed digit.
+fn text(old: &str, new: &str) -> Result<usize> {
+    fn pieces(text: &str) -> impl Iterator<Item = &str> {
+        text.split(|c: char| c.is_whitespace() || c == ',' || c == ';')
+    }
+    ensure!(pieces(old).count() == pieces(new).count(), "the tables have different shapes");
+    for (a, b) in pieces(old).zip(pieces(new)).filter(|(a, b)| a != b) {
+        let (Ok(x), Ok(y)) = (a.parse::<f64>(), b.parse::<f64>()) else { bail!("`{a}` is committed, `{b}` was made") };
+        let near = (x - y).abs() <= (1.01 * last_digit(a).max(last_digit(b))).max(TOLERANCE_F64 * x.abs().max(y.abs()));
+        ensure!(near, "`{a}` is committed, `{b}` was made");
+    }
+    Ok(pieces(old).filter(|p| p.parse::<f64>().is_ok()).count())
+}
+
+/// One unit of the last printed digit: 0.01 for 3.14, 1e-7 for 1.5e-6.
+fn last_digit(number: &str) -> f64 {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let decimals = mantissa.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    10_f64.powi(exponent.parse::<i32>().unwrap_or(0) - decimals as i32)
 }
 
 /// The header and the bytes of a safetensors file.
@@ -207,6 +230,18 @@ mod tests {
             let mut broken = old.clone();
             broken[key] = bad;
             assert!(json(&old, &broken).is_err(), "{key}: {broken}");
+        }
+    }
+
+    #[test]
+    fn tables_agree_up_to_their_last_digit() {
+        let old = "# two columns\nt,delta\n1,0.12345\n,1.5e-6\n";
+        assert_eq!(text(old, &old.replace("0.12345", "0.12346")).unwrap(), 3);
+        assert_eq!(text(old, &old.replace("1.5e-6", "1.4e-6")).unwrap(), 3);
+        for (from, to) in
+            [("0.12345", "0.12347"), ("1.5e-6", "1.7e-6"), ("delta", "c"), ("\n,", "\n"), ("0.12345", "NaN")]
+        {
+            assert!(text(old, &old.replace(from, to)).is_err(), "{from} to {to}");
         }
     }
 
