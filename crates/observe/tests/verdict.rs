@@ -100,43 +100,59 @@ fn score(name: &str, seeds: u64, right: &[Class], mu: f64, make: impl Fn(u64) ->
     rates
 }
 
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 50;
 
 /// At least 95 % right.
 fn mostly(rate: f64) -> bool {
     rate >= 0.95
 }
 
-fn brownian(seed: u64, n: usize, last: u64) -> Curves {
+fn brownian(seed: u64, n: usize, last: u64, replicas: u64) -> Curves {
     let walk = |x: &mut [f64], from: f64, to: f64, rng: &mut Rng| {
         let s = (to - from).sqrt();
         x.iter_mut().for_each(|x| *x += s * normal(rng));
     };
-    simulate(grid(1, last, 5), 5, n, seed, |_| 0.0, walk)
+    simulate(grid(1, last, 5), replicas, n, seed, |_| 0.0, walk)
 }
 
 /// Free Brownian motion, <d^2> = lag: diffusion, mu = 0.
 #[test]
 fn brownian_motion_diffuses() {
     let (right, covered) =
-        score("brownian", SEEDS, &[Class::Diffusion], 0.0, |seed| evidence(brownian(seed, 60, 3_000)));
+        score("brownian", SEEDS, &[Class::Diffusion], 0.0, |seed| evidence(brownian(seed, 60, 3_000, 5)));
     assert!(mostly(right));
     // Binomial: 60 intervals at 95 %, four standard errors below.
     assert!(covered > 0.95 - 4.0 * (0.95 * 0.05 / SEEDS as f64).sqrt(), "{covered}");
 }
 
+fn ornstein_uhlenbeck(seed: u64, n: usize, replicas: u64) -> Curves {
+    let step = |x: &mut [f64], from: f64, to: f64, rng: &mut Rng| {
+        let a = (-(to - from) / 10.0).exp();
+        let s = (1.0 - a * a).sqrt();
+        x.iter_mut().for_each(|x| *x = a * *x + s * normal(rng));
+    };
+    simulate(grid(1, 3_000, 5), replicas, n, seed, normal, step)
+}
+
 /// Ornstein-Uhlenbeck from its equilibrium, relaxation time 10: x <- a x + sqrt(1 - a^2) xi with a = exp(-dt/10), exact.
 #[test]
 fn ornstein_uhlenbeck_is_in_equilibrium() {
-    let (right, _) = score("ornstein-uhlenbeck", SEEDS, &[Class::Equilibrium], 0.0, |seed| {
-        let step = |x: &mut [f64], from: f64, to: f64, rng: &mut Rng| {
-            let a = (-(to - from) / 10.0).exp();
-            let s = (1.0 - a * a).sqrt();
-            x.iter_mut().for_each(|x| *x = a * *x + s * normal(rng));
-        };
-        evidence(simulate(grid(1, 3_000, 5), 5, 100, seed, normal, step))
-    });
+    let make = |seed| evidence(ornstein_uhlenbeck(seed, 100, 5));
+    let (right, _) = score("ornstein-uhlenbeck", SEEDS, &[Class::Equilibrium], 0.0, make);
     assert!(mostly(right));
+}
+
+/// Two or three replicas of few coordinates, where chance is largest: the right class or none.
+#[test]
+fn chance_is_not_taken_for_a_verdict() {
+    for replicas in [2, 3] {
+        let right = [Class::Diffusion, Class::NotResolved];
+        let make = |seed| evidence(brownian(seed, 20, 3_000, replicas));
+        assert!(mostly(score("few walkers", SEEDS, &right, 0.0, make).0));
+        let right = [Class::Equilibrium, Class::NotResolved];
+        let make = |seed| evidence(ornstein_uhlenbeck(seed, 20, replicas));
+        assert!(mostly(score("few oscillators", SEEDS, &right, 0.0, make).0));
+    }
 }
 
 /// Bouchaud's trap model at T = x T_g: walkers leave a trap of depth E (exponential, mean 1) at rate exp(-E/x); on leaving
@@ -286,7 +302,7 @@ fn poor_evidence_is_not_resolved() {
     assert_eq!(score("one replica", 2, &only, 0.0, one).0, 1.0);
     let still = |seed| evidence(draw(grid(1, 4_000, 5), 4, seed, (0.1, 0.1), |_, _| 0.0));
     assert_eq!(score("at rest", 2, &only, 0.0, still).0, 1.0);
-    let mut diverged = brownian(1, 20, 3_000);
+    let mut diverged = brownian(1, 20, 3_000, 5);
     let size = diverged.values.len();
     diverged.values[size / 5..].iter_mut().for_each(|v| *v = f64::NAN);
     let v = verdict(&evidence(diverged), 1);
@@ -297,7 +313,7 @@ fn poor_evidence_is_not_resolved() {
 /// One diverged replica is left out; the others are judged as if it had never been.
 #[test]
 fn a_diverged_replica_changes_nothing_else() {
-    let whole = brownian(3, 60, 3_000);
+    let whole = brownian(3, 60, 3_000, 5);
     let size = whole.values.len() / 5;
     let mut sick = whole.clone();
     sick.values[5 * size - 1] = f64::NAN;
@@ -310,7 +326,7 @@ fn a_diverged_replica_changes_nothing_else() {
 #[test]
 fn energy_and_noise_are_heeded() {
     let falling = |seed| {
-        let curves = brownian(seed, 60, 3_000);
+        let curves = brownian(seed, 60, 3_000, 5);
         let (time, n) = (curves.time.clone(), curves.time.len());
         let values = (0..5 * n).map(|i| -(1.0 + time[i % n]).ln() + 0.01 * (i / n) as f64).collect();
         Evidence { energy: Some(Energy { time, values, floor: None }), ..evidence(curves) }
