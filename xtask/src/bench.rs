@@ -65,7 +65,7 @@ impl Bench {
     }
 
     fn ours(&self, place: &Place) -> Command {
-        place.cargo(&["bench", "--quiet", "--locked", "--package", self.package, "--bench", self.target])
+        place.cargo(&["bench", "--quiet", "--package", self.package, "--bench", self.target])
     }
 
     fn theirs(&self, place: &Place, script: &str) -> Result<Command> {

@@ -32,7 +32,7 @@ impl Measured {
             threads: value["threads"].as_u64().unwrap_or(1),
             seconds,
             work,
-            floor: number("floor_seconds"),
+            floor: number("floor"),
         })
     }
 
