@@ -143,12 +143,13 @@ fn pass<T: Copy + Into<f64>, const W: usize>(x: &[T], references: [&[T]; W]) -> 
     for (i, x) in x.iter().enumerate() {
         for w in 0..W {
             let r = &body[w][i];
-            for l in 0..LANES {
-                let d: f64 = x[l].into() - r[l].into();
-                let square = d * d;
-                second[w][l] += square;
-                fourth[w][l] += square * square;
-            }
+            // One plain loop per operation: each becomes one vector instruction per register.
+            let mut d = [0.0_f64; LANES];
+            (0..LANES).for_each(|l| d[l] = x[l].into() - r[l].into());
+            d.iter_mut().for_each(|d| *d *= *d);
+            second[w].iter_mut().zip(&d).for_each(|(s, d)| *s += d);
+            d.iter_mut().for_each(|d| *d *= *d);
+            fourth[w].iter_mut().zip(&d).for_each(|(s, d)| *s += d);
         }
     }
     for w in 0..W {
