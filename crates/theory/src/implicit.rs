@@ -3,48 +3,18 @@
 use crate::history::{Clock, Moment, ROWS, Row};
 use crate::lattice::{Lattice, POINTS, Stencil};
 use crate::linear::Factors;
+use crate::places::Places;
 use crate::{Covariance, MeanField};
 use glasslab_core::Fault;
 use pulp::Arch;
 use rayon::prelude::*;
 
-/// Places of the integrands of node k, the same at all times: an index [k (L+1) + j] for quadrature node j.
-pub struct Places {
-    /// phi_k phi_j: s/t for s in [0, t'].
-    below: Vec<Stencil>,
-    /// s/t for s = t' + (t - t') phi_j in [t', t].
-    above: Vec<Stencil>,
-    /// t'/s for the same s.
-    inner: Vec<Stencil>,
-    /// 1 - s/t for the same s.
-    lag: Vec<f64>,
-}
-
-impl Places {
-    /// All interpolations of a lattice. Memory 216 L^2 bytes.
-    pub fn new(lattice: &Lattice) -> Self {
-        let nodes = lattice.intervals() + 1;
-        let mut this = Self { below: vec![], above: vec![], inner: vec![], lag: vec![] };
-        for k in 0..nodes {
-            let (phi, psi) = (lattice.phi[k], lattice.psi[k]);
-            for j in 0..nodes {
-                let (rho, sigma) = (lattice.phi[j], lattice.psi[j]);
-                this.below.push(lattice.stencil(phi * rho, psi + phi * sigma));
-                let (near, lag) = (phi + psi * rho, psi * sigma);
-                this.above.push(lattice.stencil(near, lag));
-                // At s = 0 the limit t'/s -> 1 of t' -> 0 is of no weight.
-                let inner = if near > 0.0 { (phi / near, psi * rho / near) } else { (0.0, 1.0) };
-                this.inner.push(lattice.stencil(inner.0, inner.1));
-                this.lag.push(lag);
-            }
-        }
-        this
-    }
-}
+/// Order of the backward differentiation formula.
+const ORDER: usize = 5;
 
 /// What the rows before the new one contribute at node k.
 struct Past {
-    /// Interpolation at t' = phi_k t, and the weight of the new row in it.
+    /// Weight of the new row in the interpolation at t' = phi_k t.
     share: f64,
     /// C(t', phi_j t'), R(t', phi_j t') without the new row.
     correlation: Vec<f64>,
@@ -67,8 +37,6 @@ pub struct Step<'a> {
     pub places: &'a Places,
     /// The grid of times.
     pub clock: Clock,
-    /// Order of the backward differentiation formula.
-    pub order: usize,
 }
 
 /// Weights of the backward differentiation formula of `order` for the newest, second newest, ... value, times the step.
@@ -156,7 +124,7 @@ impl Step<'_> {
         let (nodes, t, beta) = (unknown + 1, self.clock.time(rows.len()), self.model.initial_beta());
         let (mut mu_c, mut mu_r) = (vec![0.0; unknown], vec![0.0; unknown]);
         let (mu, _) = self.multiplier(t, c, r, Some((&mut mu_c, &mut mu_r)));
-        let weights = backward(self.order);
+        let weights = backward(ORDER);
         let rate = 1.0 / (self.clock.step * (t + self.clock.linear));
         let start = beta * f.first(c[0]);
         let arch = Arch::new();
@@ -252,7 +220,8 @@ impl Step<'_> {
             .collect()
     }
 
-    /// The row after `rows` (at least ROWS of them). Cost O(L^3 + L^2 POINTS ROWS).
+    /// The row after `rows` (at least ROWS of them): Newton iteration, with the factors of the first Jacobian as long as
+    /// they contract tenfold. Cost O(L^3 + L^2 POINTS ROWS).
     pub fn next(&self, rows: &[Row]) -> Result<Row, Fault> {
         let (n, unknown) = (rows.len(), self.lattice.intervals());
         let nodes = unknown + 1;

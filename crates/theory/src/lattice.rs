@@ -46,6 +46,7 @@ pub struct Lattice {
 }
 
 /// Lagrange weights at `place` for the nodes 0, 1, ... in units of the spacing.
+#[inline(always)]
 pub fn lagrange<const N: usize>(place: f64) -> [f64; N] {
     std::array::from_fn(|k| {
         let mut w = 1.0;
@@ -82,10 +83,7 @@ impl Lattice {
         phi[0] = 0.0;
         phi[intervals] = 1.0;
         let psi: Vec<f64> = (0..=intervals).map(|k| phi[intervals - k]).collect();
-        let density = |k: usize| {
-            let e = (-x(k).abs()).exp();
-            (1.0 + 2.0 * eps) * e / (1.0 + e).powi(2)
-        };
+        let density = |k: usize| (phi[k] + eps) * (psi[k] + eps) / (1.0 + 2.0 * eps);
         let mut weights: Vec<f64> = (0..=intervals).map(|k| spacing * density(k)).collect();
         let unit: Vec<f64> =
             (0..=intervals).map(|k| 1.0 + correct(0, intervals, |j| if j == k { 1.0 } else { 0.0 })).collect();
@@ -104,6 +102,16 @@ impl Lattice {
     /// Number L of intervals; the nodes are 0..=L.
     pub fn intervals(&self) -> usize {
         self.phi.len() - 1
+    }
+
+    /// Weights of d/dphi at phi, given with psi = 1 - phi.
+    pub fn slope(&self, phi: f64, psi: f64) -> Stencil {
+        let place = ((((phi + self.eps) / (psi + self.eps)).ln() + self.half) / self.spacing).max(0.0);
+        let start = (place as usize).saturating_sub(POINTS / 2 - 1).min(self.intervals() + 1 - POINTS);
+        let mut weights = lagrange_slope(place - start as f64);
+        let density = (phi + self.eps) * (psi + self.eps) / (1.0 + 2.0 * self.eps);
+        weights.iter_mut().for_each(|w| *w /= self.spacing * density);
+        Stencil { start: start as u32, weights }
     }
 
     /// Interpolation at phi, given with psi = 1 - phi.
@@ -138,6 +146,9 @@ mod tests {
             for (phi, psi) in [(1.0 - psi, psi), (psi, 1.0 - psi)] {
                 let s = lattice.stencil(phi, psi);
                 assert!((s.at(&row) - f(phi, psi)).abs() < 1e-6, "phi {phi} psi {psi}");
+                let d = lattice.slope(phi, psi).at(&row);
+                let scale = 1.0 / phi.min(psi).max(1e-3);
+                assert!((d - slope(phi, psi)).abs() < 1e-4 * scale, "phi {phi} psi {psi}: {d}");
             }
         }
     }

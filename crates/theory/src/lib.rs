@@ -15,8 +15,11 @@ mod lattice;
 mod linear;
 pub mod logarithmic;
 pub mod model;
+mod places;
+pub mod solution;
 pub mod statics;
 pub mod uniform;
 
 pub use covariance::Covariance;
 pub use model::{MeanField, Start};
+pub use solution::{Estimate, Solution};

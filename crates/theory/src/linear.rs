@@ -2,6 +2,7 @@
 
 use glasslab_core::Fault;
 use pulp::Arch;
+use rayon::prelude::*;
 
 /// The factors of a square matrix.
 pub struct Factors {
@@ -56,13 +57,25 @@ impl Factors {
                 }
             }
             // The rest of the rows of the block, then of all rows below.
-            for i in first + 1..n {
+            for i in first + 1..last {
                 let (top, bottom) = self.entries.split_at_mut(i * n);
                 let (factors, target) = bottom[..n].split_at_mut(last);
-                for k in first..last.min(i) {
+                for k in first..i {
                     subtract(target, factors[k], &top[k * n + last..(k + 1) * n]);
                 }
             }
+            let (top, bottom) = self.entries.split_at_mut(last * n);
+            let arch = Arch::new();
+            bottom.par_chunks_mut(8 * n).for_each(|rows| {
+                arch.dispatch(|| {
+                    for row in rows.chunks_exact_mut(n) {
+                        let (factors, target) = row.split_at_mut(last);
+                        for k in first..last {
+                            subtract(target, factors[k], &top[k * n + last..(k + 1) * n]);
+                        }
+                    }
+                })
+            });
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! The long-time integrator: times logarithmic, ratios t'/t on a lattice that is dense at both ends, implicit steps.
 
+use crate::MeanField;
 use crate::history::{Clock, ROWS, Row};
-use crate::implicit::{Places, Step, interpolate};
+use crate::implicit::{Step, interpolate};
 use crate::lattice::{Lattice, lagrange};
+use crate::places::Places;
 use crate::uniform::Uniform;
-use crate::{Covariance, MeanField};
 use glasslab_core::Fault;
 
 /// How finely to resolve.
@@ -14,8 +15,6 @@ pub struct Resolution {
     pub step: f64,
     /// Spacing dx of x = ln[(phi + eps)/(1 - phi + eps)].
     pub spacing: f64,
-    /// Order of the backward differentiation formula, 1 to 5.
-    pub order: usize,
 }
 
 /// Correlation and response at logarithmic times. Memory 16 L bytes per time.
@@ -23,8 +22,10 @@ pub struct Logarithmic {
     clock: Clock,
     lattice: Lattice,
     rows: Vec<Row>,
-    covariance: Covariance,
 }
+
+/// Width of the linear region at the ends of the lattice at the last time, in units of the fastest time.
+const LAYER: f64 = 0.1;
 
 /// Intervals of the uniform grid within the first step.
 const FIRST: usize = 12;
@@ -38,36 +39,76 @@ impl Logarithmic {
         let fast = 1.0
             / (model.temperature + 2.0 * covariance.second(1.0).sqrt() + model.initial_beta() * covariance.first(1.0));
         let clock = Clock { linear: fast, step: resolution.step };
-        let eps = (fast / model.until).min(0.5);
+        let eps = (LAYER * fast / model.until).min(0.5);
         let intervals = (2.0 * ((1.0 + eps) / eps).ln() / resolution.spacing).ceil().max(16.0);
         let lattice = Lattice::new(intervals as usize, eps);
         let mut rows = first_rows(model, &clock, &lattice)?;
         let places = Places::new(&lattice);
-        let step =
-            Step { model, covariance: &covariance, lattice: &lattice, places: &places, clock, order: resolution.order };
+        let step = Step { model, covariance: &covariance, lattice: &lattice, places: &places, clock };
         while clock.time(rows.len() - 1) < model.until {
             let row = step.next(&rows)?;
             rows.push(row);
         }
-        Ok(Self { clock, lattice, rows, covariance })
+        Ok(Self { clock, lattice, rows })
     }
 
-    /// Number of times, that of ratios.
+    /// Number of times, number of ratios.
     pub fn size(&self) -> (usize, usize) {
         (self.rows.len(), self.lattice.intervals() + 1)
     }
 
-    /// e(t).
-    pub fn energy(&self, t: f64) -> f64 {
-        let moment = self.clock.moment(t, self.rows.len() - 1);
-        self.rows[moment.first..].iter().zip(moment.weights).map(|(row, w)| w * row.energy).sum()
+    /// The times of the grid; the last may pass `until`.
+    pub fn times(&self) -> Vec<f64> {
+        (0..self.rows.len()).map(|n| self.clock.time(n)).collect()
     }
 
-    /// C(t, s) and R(t, s), s <= t.
-    pub fn functions(&self, t: f64, s: f64) -> (f64, f64) {
+    fn in_time(&self, t: f64, of: impl Fn(&Row) -> f64) -> f64 {
         let moment = self.clock.moment(t, self.rows.len() - 1);
-        let at = if t > 0.0 { self.lattice.stencil(s / t, (t - s) / t) } else { self.lattice.stencil(1.0, 0.0) };
-        interpolate(&self.rows, &moment, &at)
+        self.rows[moment.first..].iter().zip(moment.weights).map(|(row, w)| w * of(row)).sum()
+    }
+
+    /// e(t) per N, 0 <= t <= until. O(1).
+    pub fn energy(&self, t: f64) -> f64 {
+        self.in_time(t, |row| row.energy)
+    }
+
+    /// mu(t), 0 <= t <= until. O(1).
+    pub fn multiplier(&self, t: f64) -> f64 {
+        self.in_time(t, |row| row.multiplier)
+    }
+
+    /// The ratio s/t and its complement for the pair (t_w + lag, t_w).
+    fn ratio(waiting: f64, lag: f64) -> (f64, f64) {
+        let t = waiting + lag;
+        if t > 0.0 { (waiting / t, lag / t) } else { (1.0, 0.0) }
+    }
+
+    /// C(t_w + t, t_w) and R(t_w + t, t_w) for the lag t. O(1).
+    pub fn functions(&self, waiting: f64, lag: f64) -> (f64, f64) {
+        let moment = self.clock.moment(waiting + lag, self.rows.len() - 1);
+        let (phi, psi) = Self::ratio(waiting, lag);
+        interpolate(&self.rows, &moment, &self.lattice.stencil(phi, psi))
+    }
+
+    /// dC(t_w + t, t_w)/dt_w at fixed t_w + t. O(1).
+    pub fn correlation_slope(&self, waiting: f64, lag: f64) -> f64 {
+        let t = waiting + lag;
+        let moment = self.clock.moment(t, self.rows.len() - 1);
+        let (phi, psi) = Self::ratio(waiting, lag);
+        interpolate(&self.rows, &moment, &self.lattice.slope(phi, psi)).0 / t
+    }
+
+    /// Integral of R(t_w + t, s) over s from t_w to t_w + t. O(L).
+    pub fn integrated_response(&self, waiting: f64, lag: f64) -> f64 {
+        let (t, lattice) = (waiting + lag, &self.lattice);
+        let moment = self.clock.moment(t, self.rows.len() - 1);
+        let (phi, psi) = Self::ratio(waiting, lag);
+        let mut sum = 0.0;
+        for j in 0..=lattice.intervals() {
+            let at = lattice.stencil(phi + psi * lattice.phi[j], psi * lattice.psi[j]);
+            sum += lattice.weights[j] * interpolate(&self.rows, &moment, &at).1;
+        }
+        lag * sum
     }
 }
 

@@ -29,7 +29,7 @@ pub struct MeanField {
     pub temperature: f64,
     /// Configuration at t = 0.
     pub start: Start,
-    /// Last time, positive.
+    /// Last time, positive, at most 10^9.
     pub until: f64,
 }
 
@@ -78,8 +78,8 @@ impl MeanField {
         {
             out.push(Complaint::new("start", t, "give a finite temperature > 0, or start at random"));
         }
-        if !(self.until.is_finite() && self.until > 0.0) {
-            out.push(Complaint::new("until", self.until, "give a finite time > 0"));
+        if !(self.until > 0.0 && self.until <= 1e9) {
+            out.push(Complaint::new("until", self.until, "give a time > 0, at most 1e9"));
         }
         out
     }
