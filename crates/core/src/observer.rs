@@ -14,7 +14,7 @@ impl<'a> View<'a> {
     /// A view of a stepper; replicas of one system are consecutive, see [`View::system_of`].
     pub fn new(stepper: &'a dyn Stepper, systems: &'a [Arc<dyn System>]) -> Self {
         assert!(
-            !systems.is_empty() && stepper.replicas() % systems.len() == 0,
+            !systems.is_empty() && stepper.replicas().is_multiple_of(systems.len()),
             "replicas are shared evenly by systems"
         );
         Self { stepper, systems }

@@ -247,6 +247,9 @@ pub struct Build {
     pub precision: crate::Precision,
 }
 
+/// Builds a System from checked values.
+pub type Builder = fn(&Parameters, &Build) -> Result<Arc<dyn System>, Fault>;
+
 /// One System of the registry.
 #[derive(Clone)]
 pub struct Entry {
@@ -261,7 +264,7 @@ pub struct Entry {
     /// Default number of steps of a run at laptop scale.
     pub steps: u64,
     /// Builds it.
-    pub build: fn(&Parameters, &Build) -> Result<Arc<dyn System>, Fault>,
+    pub build: Builder,
     /// Sources.
     pub citations: &'static [Citation],
 }
