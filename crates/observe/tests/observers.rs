@@ -2,7 +2,7 @@
 #![allow(clippy::needless_range_loop)] // indices are the labels of the arrays under test
 
 use glasslab_core::*;
-use glasslab_observe::{Energies, Noise, Norms, TwoTime};
+use glasslab_observe::{Energies, Evidence, Noise, Norms, TwoTime};
 use rand::RngExt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -359,4 +359,29 @@ fn a_wrong_step_is_a_fault_and_memory_counts_references() {
     walk.advance(1).unwrap();
     let fault = observer.observe(&View::new(&walk, &systems)).unwrap_err().to_string();
     assert!(fault.contains("step = 1") && fault.contains("step 0"), "{fault}");
+}
+
+/// The verdict's evidence is made of the merged records, in steps or in physical time.
+#[test]
+fn evidence_is_read_from_merged_records() {
+    let systems = systems(Space::Flat, true);
+    let sgd = Method::Sgd { rate: 0.1.into(), momentum: 0.5, batch: 4 };
+    let waiting = Schedule::at(vec![0, 2, 5]);
+    let energies = |v: &View<'_>| Box::new(Energies::new(Schedule::every(4, LAST), v)) as Box<dyn Observer>;
+    let noise = |v: &View<'_>| Box::new(Noise::new(waiting.clone(), &sgd, v).expect("noise")) as Box<dyn Observer>;
+    let mut data = Dataset::default();
+    let makers: [Make<'_>; 3] = [&two_time, &energies, &noise];
+    for make in makers {
+        data.merge(run(&mut Walk::new(2, false, None), &systems, make, None).0);
+    }
+    let e = Evidence::from_dataset(&data, &Space::Flat, N, true, Some(0.0)).unwrap();
+    assert_eq!((e.curves.unit.as_str(), &e.curves.waiting, e.curves.last()), ("time", &vec![0.0, 1.0, 2.5], 6.0));
+    assert_eq!(e.curves.value(1, 2, 9), value(&data, "msd", &[1, 2, 9]));
+    let energy = e.energy.unwrap();
+    assert_eq!((energy.time, energy.floor), (vec![0.0, 2.0, 4.0, 6.0], Some(0.0)));
+    assert_eq!(energy.values[5], value(&data, "train_loss", &[1, 1]));
+    assert_eq!(e.noise.unwrap()[4], value(&data, "free_diffusion", &[1, 1]));
+    let steps = Evidence::from_dataset(&data, &Space::Sphere { radius: 2.0 }, N, false, None).unwrap();
+    assert_eq!((steps.curves.waiting, steps.bound), (vec![0.0, 2.0, 5.0], Some(8.0 / 5.0)));
+    assert!(Evidence::from_dataset(&Dataset::default(), &Space::Flat, N, false, None).is_err());
 }

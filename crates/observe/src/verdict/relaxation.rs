@@ -68,6 +68,8 @@ pub(super) struct Ensemble<'a> {
     noise: Option<&'a [f64]>,
     alive: &'a [usize],
     last: f64,
+    /// Greatest y_r over replicas and times so far, [waiting][time]: no mean of replicas is above it.
+    ceiling: Vec<Vec<f64>>,
     pub(super) resamples: &'a Resamples,
 }
 
@@ -78,7 +80,20 @@ impl<'a> Ensemble<'a> {
         alive: &'a [usize],
         resamples: &'a Resamples,
     ) -> Self {
-        Self { curves, noise, alive, last: curves.last(), resamples }
+        let waits = curves.waiting.len();
+        let highest = |w: usize, t: usize| {
+            let y = |&r: &usize| curves.value(r, w, t) / noise.map_or(1.0, |d| d[r * waits + w]);
+            alive.iter().map(y).fold(f64::NEG_INFINITY, f64::max)
+        };
+        let ceiling = |w| {
+            let mut most = f64::NEG_INFINITY;
+            let all = (0..curves.time.len()).map(|t| {
+                most = most.max(highest(w, t));
+                most
+            });
+            all.collect()
+        };
+        Self { curves, noise, alive, last: curves.last(), ceiling: (0..waits).map(ceiling).collect(), resamples }
     }
 
     /// The greatest lag at which t_w is judged: its own age, or what is left of the run.
@@ -111,18 +126,22 @@ impl<'a> Ensemble<'a> {
         Curve::new((first..end).map(|t| (self.curves.time[t] - waiting, self.mean(w, t, counts, divisor))))
     }
 
-    /// When the mean curve of t_w reaches `level`; looks no further.
+    /// When the mean curve of t_w reaches `level`; looks no further, and not before any replica has reached it.
     fn passage(&self, w: usize, level: f64, counts: &[f64]) -> Passage {
-        let (waiting, divisor) = (self.curves.waiting[w], self.divisor(w, counts));
+        let (time, waiting, divisor) = (&self.curves.time, self.curves.waiting[w], self.divisor(w, counts));
+        let first = time.partition_point(|&t| t <= waiting);
+        let start = self.ceiling[w].partition_point(|&y| y < level * (1.0 - 1e-9)).saturating_sub(1).max(first);
+        let end = time.partition_point(|&t| t <= self.last);
         let mut curve = Curve::default();
-        for (t, time) in self.curves.time.iter().enumerate().filter(|(_, t)| **t > waiting && **t <= self.last) {
-            curve.lag.push(time - waiting);
-            curve.value.push(self.mean(w, t, counts, divisor));
-            if *curve.value.last().unwrap_or(&0.0) >= level {
+        for t in start..end {
+            let y = self.mean(w, t, counts, divisor);
+            curve.lag.push(time[t] - waiting);
+            curve.value.push(y);
+            if y >= level {
                 break;
             }
         }
-        curve.first_passage(level)
+        if curve.lag.is_empty() { Passage::After(self.last - waiting) } else { curve.first_passage(level) }
     }
 
     /// The mean curve at the lag where t_w is judged last.
