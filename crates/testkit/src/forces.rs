@@ -44,7 +44,8 @@ pub fn force_is_minus_gradient(system: &dyn System, x: &[f64], rounding: f64) ->
         let found = (4.0 * fine - coarse) / 3.0;
         let expected = -sum::dot(&u, &force);
         let tolerance = 0.25 * (coarse - fine).abs() + 4.0 * rounding * scale / h;
-        if !((found - expected).abs() <= tolerance) {
+        let agrees = (found - expected).abs() <= tolerance;
+        if !agrees {
             return Err(format!(
                 "force of `{}` is not -dE/dx: along direction {k} dE = {found:e}, -F.u = {expected:e}, tolerance {tolerance:e}",
                 system.name()
