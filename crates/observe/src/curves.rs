@@ -2,7 +2,7 @@
 
 use glasslab_core::{Dataset, Fault};
 
-/// Values y [replica, waiting, time] of a two-time function at waiting times t_w and measured times t; NaN where t < t_w
+/// Values y `[replica, waiting, time]` of a two-time function at waiting times t_w and measured times t; NaN where t < t_w
 /// or nothing was measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curves {
@@ -12,7 +12,7 @@ pub struct Curves {
     pub waiting: Vec<f64>,
     /// Measured times t (not lags), increasing.
     pub time: Vec<f64>,
-    /// Values [replica, waiting, time], flat.
+    /// Values `[replica, waiting, time]`, flat.
     pub values: Vec<f64>,
 }
 
@@ -80,7 +80,7 @@ impl Curves {
         Curve::new(points)
     }
 
-    /// y_r(t_w, t_w + lag) on one grid of lags, [replica, waiting, lag], interpolated as by [`Curve::at`]; NaN outside.
+    /// y_r(t_w, t_w + lag) on one grid of lags, `[replica, waiting, lag]`, interpolated as by [`Curve::at`]; NaN outside.
     /// Cost O(R K (times + lags log times)).
     pub fn on_lags(&self, lags: &[f64]) -> Vec<f64> {
         let pairs = (0..self.replicas()).flat_map(|r| (0..self.waiting.len()).map(move |w| (r, w)));
@@ -92,7 +92,7 @@ impl Curves {
             .collect()
     }
 
-    /// The noise-rescaled curves y_r(t_w, t)/D_r(t_w), with D [replica, waiting]: the papers' Delta/D(t_w). Entries with
+    /// The noise-rescaled curves y_r(t_w, t)/D_r(t_w), with D `[replica, waiting]`: the papers' Delta/D(t_w). Entries with
     /// D = 0 or NaN become NaN.
     pub fn divided_by(&self, noise: &[f64]) -> Result<Self, Fault> {
         Fault::check_len(

@@ -20,7 +20,7 @@ pub fn drift_fraction(tau1: f64, delta_ab: f64, tau2: f64, delta_bc: f64, delta_
     product * total * total / (tau1 * tau2 * delta_ac)
 }
 
-/// Drift fractions `drift` [replica, waiting_time a, middle_time b]: from each waiting time a, through each later one b,
+/// Drift fractions `drift` `[replica, waiting_time a, middle_time b]`: from each waiting time a, through each later one b,
 /// to the measured time c nearest to 2b - a (two halves of equal length; within a fifth of b - a, else NaN), and the
 /// coordinate `middle_time`. The Delta in `curves` must be raw, not rescaled. Cost O(R K^2 log times).
 pub fn drift_fractions(curves: &Curves) -> (Record, Record) {

@@ -14,7 +14,7 @@ pub struct Moments {
     pub fourth: f64,
 }
 
-/// The present positions x [N] of one replica and the references [N] it is compared with, all of one precision.
+/// The present positions x `[N]` of one replica and the references `[N]` it is compared with, all of one precision.
 #[derive(Clone, Debug)]
 pub struct Comparison<'a> {
     /// Present positions.
@@ -30,7 +30,7 @@ const LANES: usize = 8;
 /// Below this many entries to read, threads cost more than they save.
 const SERIAL: usize = 1 << 15;
 
-/// The [`Moments`] of d = x - reference for every comparison, reference and block: [comparisons, K, blocks], flat.
+/// The [`Moments`] of d = x - reference for every comparison, reference and block: `[comparisons, K, blocks]`, flat.
 ///
 /// Differences, powers and sums are in f64 whatever the precision of x. x is cut into chunks of at most 8192 entries
 /// that never straddle a block; each chunk of x is read once and compared with all K references, each reference is

@@ -3,12 +3,12 @@
 use super::resample::{Estimate, Resamples};
 use crate::curves::slope;
 
-/// Energies e_r(t) [replica, time] (or losses) with what is known of the bottom.
+/// Energies e_r(t) `[replica, time]` (or losses) with what is known of the bottom.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Energy {
     /// Times, increasing, in the unit of the curves; the first is the start.
     pub time: Vec<f64>,
-    /// Values [replica, time], flat; NaN where not measured.
+    /// Values `[replica, time]`, flat; NaN where not measured.
     pub values: Vec<f64>,
     /// The bottom of the landscape where it is known (0 for a loss that can be fitted).
     pub floor: Option<f64>,

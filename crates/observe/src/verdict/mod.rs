@@ -20,7 +20,7 @@ pub struct Evidence {
     pub curves: Curves,
     /// Energies or training losses e_r(t).
     pub energy: Option<Energy>,
-    /// Noise [replica, waiting], D_r(t_w) or the free diffusion per step: only its variation with t_w matters.
+    /// Noise `[replica, waiting]`, D_r(t_w) or the free diffusion per step: only its variation with t_w matters.
     pub noise: Option<Vec<f64>>,
     /// The mean-square displacement of uncorrelated points, where the space is bounded.
     pub bound: Option<f64>,

@@ -68,7 +68,7 @@ pub(super) struct Ensemble<'a> {
     noise: Option<&'a [f64]>,
     alive: &'a [usize],
     last: f64,
-    /// Greatest y_r over replicas and times so far, [waiting][time]: no mean of replicas is above it.
+    /// Greatest y_r over replicas and times so far, `[waiting][time]`: no mean of replicas is above it.
     ceiling: Vec<Vec<f64>>,
     pub(super) resamples: &'a Resamples,
 }
@@ -133,9 +133,9 @@ impl<'a> Ensemble<'a> {
         let start = self.ceiling[w].partition_point(|&y| y < level * (1.0 - 1e-9)).saturating_sub(1).max(first);
         let end = time.partition_point(|&t| t <= self.last);
         let mut curve = Curve::default();
-        for t in start..end {
+        for (t, now) in time.iter().enumerate().take(end).skip(start) {
             let y = self.mean(w, t, counts, divisor);
-            curve.lag.push(time[t] - waiting);
+            curve.lag.push(now - waiting);
             curve.value.push(y);
             if y >= level {
                 break;
