@@ -67,7 +67,8 @@ pub struct Curve {
     pub hint: String,
     /// Points (x, y).
     pub points: Vec<(f64, f64)>,
-    /// Half-width of the band, or of the bars if the curve has marks, for each point; empty for none.
+    /// Half-width e of the band, or of the bars if the curve has marks, for each point; empty for none. Drawn from
+    /// y - e to y + e, on a logarithmic axis from y exp(-e/y) to y exp(e/y).
     pub errors: Vec<f64>,
     /// Colour.
     pub color: Color,

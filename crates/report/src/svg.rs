@@ -105,6 +105,24 @@ mod tests {
     }
 
     #[test]
+    fn error_bars_are_even_on_a_linear_axis_and_positive_on_a_logarithmic_one() {
+        let middle = |scale, range, y: f64, e: f64| {
+            let mut one = panel(vec![(1.0, y), (2.0, y)], scale);
+            one.curves[0].errors = vec![e; 2];
+            one.y.range = Some(range);
+            let figure = Figure { id: "f".to_owned(), panels: vec![one], ..Figure::default() };
+            let svg = draw(&figure);
+            let band = svg.split("class=\"band\" d=\"M").nth(1).unwrap().split('Z').next().unwrap().to_owned();
+            let heights: Vec<f64> = band.split('L').map(|p| p.split(' ').nth(1).unwrap().parse().unwrap()).collect();
+            (heights[0] + heights[3]) / 2.0
+        };
+        let frame = panel::frame(true);
+        // 5 of 0..10, and 10 of 1..100, are in the middle; an error as large as the value stays within the axis.
+        assert!((middle(Scale::Linear, (0.0, 10.0), 5.0, 2.0) - (frame.top + frame.bottom) / 2.0).abs() < 0.11);
+        assert!((middle(Scale::Log, (1.0, 100.0), 10.0, 10.0) - (frame.top + frame.bottom) / 2.0).abs() < 0.11);
+    }
+
+    #[test]
     fn a_point_lands_where_the_scale_says() {
         let mut one = panel(vec![(1.0, 10.0), (100.0, 1000.0)], Scale::Log);
         (one.x.range, one.y.range) = (Some((1.0, 100.0)), Some((10.0, 1000.0)));

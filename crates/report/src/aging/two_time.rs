@@ -80,8 +80,9 @@ pub(super) fn diffusion(panel: &mut Panel) {
     let at = |s: f64| low * (high / low).powf(s);
     let (from, to) = (at(0.56), at(0.86));
     let near = points().filter(|p| p.0 > from && p.0 < to).map(|p| p.1 / p.0).fold(f64::MAX, f64::min);
-    let lowest = points().map(|p| p.1).fold(f64::MAX, f64::min);
-    let level = near / 2.5;
+    let (lowest, highest) = points().fold((f64::MAX, 0.0_f64), |(a, b), p| (a.min(p.1), b.max(p.1)));
+    // An eighth of the height below the curves.
+    let level = near * (lowest / highest).powf(0.125);
     // Only where it lies within the axes.
     if near < f64::MAX && level * from > lowest {
         let through = (to, level * to);
@@ -106,7 +107,7 @@ pub(super) fn displacement(quenches: &[QuenchView]) -> Option<Figure> {
         id: "displacement".to_owned(),
         title: "Two-time mean-square displacement".to_owned(),
         caption: "Δ(t_w, t_w + t) = (1/N) Σ_i [x_i(t_w + t) − x_i(t_w)]^2 over all N degrees of freedom, mean over replicas; \
-                  band: two standard errors; colour: waiting time t_w. Curves that fan out with t_w age; curves that \
+                  band: two standard errors (of ln Δ); colour: waiting time t_w. Curves that fan out with t_w age; curves that \
                   fall on each other are stationary. Dashed: free diffusion."
             .to_owned(),
         panels: panels.collect(),

@@ -94,7 +94,9 @@ pub(super) fn draw(out: &mut String, panel: &Panel, id: &str) {
     }
     let _ = write!(out, "<g clip-path=\"url(#{clip})\">");
     panel.guides.iter().for_each(|g| guide(out, g, &plane));
-    panel.curves.iter().for_each(|c| band(out, c, &plane));
+    // Bands of many curves lie on each other.
+    let shade = if panel.curves.len() > 5 && panel.colors.is_some() { 0.09 } else { 0.16 };
+    panel.curves.iter().for_each(|c| band(out, c, &plane, shade));
     panel.curves.iter().for_each(|c| line(out, c, &plane));
     panel.curves.iter().for_each(|c| marks(out, c, &plane));
     out.push_str("</g>");
@@ -305,23 +307,26 @@ fn half(curve: &Curve, k: usize) -> Option<f64> {
     curve.errors.get(k).copied().filter(|e| e.is_finite() && *e > 0.0)
 }
 
-/// The lower end of an error bar: at the bottom of the axes where a logarithm does not exist.
-fn lower(plane: &Plane, x: f64, y: f64) -> Option<(f64, f64)> {
-    let x_place = plane.place((x, plane.y.high))?.0;
-    Some(plane.place((x, y)).unwrap_or((x_place, plane.frame.bottom + 50.0)))
+/// Both ends of an error bar: y - e and y + e; on a logarithmic axis y exp(-e/y) and y exp(e/y), the error of ln y,
+/// equal to first order and never below zero.
+fn ends(plane: &Plane, (x, y): (f64, f64), e: f64) -> Option<((f64, f64), (f64, f64))> {
+    let (low, high) = match plane.y.scale {
+        Scale::Linear => (y - e, y + e),
+        Scale::Log => (y * (-e / y).exp(), y * (e / y).exp()),
+    };
+    Some((plane.place((x, low))?, plane.place((x, high))?))
 }
 
-fn band(out: &mut String, curve: &Curve, plane: &Plane) {
+fn band(out: &mut String, curve: &Curve, plane: &Plane, shade: f64) {
     if curve.errors.is_empty() || curve.marks {
         return;
     }
     let mut upper = Vec::new();
     let mut bottom = Vec::new();
     for (k, &(x, y)) in curve.points.iter().enumerate() {
-        let ends = plane.place((x, y)).and(half(curve, k)).map(|e| (plane.place((x, y + e)), lower(plane, x, y - e)));
-        let (a, b) = ends.unwrap_or((None, None));
-        upper.push(a.filter(|_| b.is_some()));
-        bottom.push(b.filter(|_| a.is_some()));
+        let both = half(curve, k).and_then(|e| ends(plane, (x, y), e));
+        bottom.push(both.map(|b| b.0));
+        upper.push(both.map(|b| b.1));
     }
     let mut path = String::new();
     let mut k = 0;
@@ -338,7 +343,8 @@ fn band(out: &mut String, curve: &Curve, plane: &Plane) {
         k = end + 1;
     }
     if !path.is_empty() {
-        let _ = write!(out, "<path class=\"band\" d=\"{path}\" fill=\"{}\" fill-opacity=\"0.16\"/>", curve.color.hex());
+        let _ =
+            write!(out, "<path class=\"band\" d=\"{path}\" fill=\"{}\" fill-opacity=\"{shade}\"/>", curve.color.hex());
     }
 }
 
@@ -350,9 +356,7 @@ fn marks(out: &mut String, curve: &Curve, plane: &Plane) {
     for (k, &(x, y)) in curve.points.iter().enumerate() {
         let Some(p) = plane.place((x, y)) else { continue };
         let _ = write!(dots, "<circle class=\"mark\" cx=\"{}\" cy=\"{}\" r=\"3.2\"/>", px(p.0), px(p.1));
-        if let Some(e) = half(curve, k)
-            && let (Some(a), Some(b)) = (plane.place((x, y + e)), lower(plane, x, y - e))
-        {
+        if let Some((a, b)) = half(curve, k).and_then(|e| ends(plane, (x, y), e)) {
             let _ = write!(bars, "M{} {}V{}", px(a.0), px(a.1), px(b.1));
         }
     }
