@@ -27,6 +27,10 @@ pub struct Logarithmic {
 /// Width of the linear region at the ends of the lattice at the last time, in units of the fastest time.
 const LAYER: f64 = 0.1;
 
+/// Times below this, in units of the fastest time, are left to the uniform grid: the same at all resolutions, so that
+/// all begin their implicit steps together.
+const START: f64 = 0.65;
+
 /// Intervals of the uniform grid within the first step.
 const FIRST: usize = 12;
 
@@ -112,12 +116,13 @@ impl Logarithmic {
     }
 }
 
-/// The first ROWS rows, from a fine uniform grid.
+/// The rows before START (at least ROWS of them), from a fine uniform grid.
 fn first_rows(model: &MeanField, clock: &Clock, lattice: &Lattice) -> Result<Vec<Row>, Fault> {
     const POINTS: usize = 8;
     let fine = clock.time(1) / FIRST as f64;
     let mut short = model.clone();
-    short.until = clock.time(ROWS - 1) + 4.0 * fine;
+    let count = (0..).find(|&n| n >= ROWS && clock.time(n) > START * clock.linear).unwrap_or(ROWS);
+    short.until = clock.time(count - 1) + 4.0 * fine;
     let run = Uniform::solve(&short, fine)?;
     let steps = run.steps();
     // The row of the uniform grid at index i >= POINTS, at all ratios.
@@ -137,7 +142,7 @@ fn first_rows(model: &MeanField, clock: &Clock, lattice: &Lattice) -> Result<Vec
     let ones = vec![1.0; nodes];
     let mut rows =
         vec![Row { correlation: ones.clone(), response: ones, multiplier: run.multiplier[0], energy: run.energy[0] }];
-    for n in 1..ROWS {
+    for n in 1..count {
         let place = clock.time(n) / fine;
         let start = (place as usize).saturating_sub(POINTS / 2 - 1).max(POINTS - 1).min(steps + 1 - POINTS);
         let weights: [f64; POINTS] = lagrange(place - start as f64);

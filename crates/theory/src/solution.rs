@@ -51,7 +51,7 @@ pub struct Solution {
 
 /// The resolutions that are tried, each finer than the last.
 fn resolution(level: i32) -> Resolution {
-    Resolution { step: 0.1 * 0.5_f64.powf(0.5 * f64::from(level)), spacing: 0.2 * 0.75_f64.powi(level) }
+    Resolution { step: 0.1 * 0.5_f64.powf(0.5 * f64::from(level)), spacing: 0.2 * 0.75_f64.powi(level - 1) }
 }
 
 const LEVELS: i32 = 6;
@@ -134,11 +134,11 @@ impl Solution {
         Ok(self.compare(t, 0.0, |solver, t, _| solver.multiplier(t)))
     }
 
-    /// Value at the finer grid and the largest change from the coarser one there and a little earlier.
+    /// Value at the finer grid and the largest change from the coarser one there and down to half the times.
     fn compare(&self, waiting: f64, lag: f64, of: impl Fn(&Logarithmic, f64, f64) -> f64) -> Estimate {
         let value = of(&self.fine, waiting, lag);
         let mut error = FLOOR.max((value - of(&self.coarse, waiting, lag)).abs());
-        for earlier in [0.8, 0.9] {
+        for earlier in [0.5, 0.6, 0.7, 0.8, 0.9] {
             let (w, l) = (earlier * waiting, earlier * lag);
             error = error.max((of(&self.fine, w, l) - of(&self.coarse, w, l)).abs());
         }
