@@ -293,8 +293,8 @@ impl Step<'_> {
 #[inline(always)]
 fn scatter(target: &mut [f64], at: &Stencil, value: f64) {
     let target = &mut target[at.start as usize..][..POINTS];
-    for k in 0..POINTS {
-        target[k] += at.weights[k] * value;
+    for (t, w) in target.iter_mut().zip(at.weights) {
+        *t += w * value;
     }
 }
 

@@ -20,8 +20,8 @@ impl Stencil {
     pub fn at(&self, row: &[f64]) -> f64 {
         let row = &row[self.start as usize..][..POINTS];
         let mut sum = 0.0;
-        for k in 0..POINTS {
-            sum += self.weights[k] * row[k];
+        for (w, x) in self.weights.iter().zip(row) {
+            sum += w * x;
         }
         sum
     }

@@ -1,6 +1,7 @@
 //! What is asked: which model, at which temperature, from which start, until when.
 
 use crate::Covariance;
+use crate::statics::static_temperature;
 use glasslab_core::{Complaint, Fault};
 
 /// Configuration at t = 0.
@@ -8,7 +9,8 @@ use glasslab_core::{Complaint, Fault};
 pub enum Start {
     /// Uniform on the sphere: equilibrium at infinite temperature.
     Random,
-    /// Equilibrium at this temperature, above the transition T_K of the model (the annealed average is exact there).
+    /// Equilibrium at this temperature, above the static transition T_K of the model: only there are the equations exact
+    /// (checked for the pure model, whose T_K is known).
     Equilibrium(f64),
 }
 
@@ -77,6 +79,13 @@ impl MeanField {
             && !(t.is_finite() && t > 0.0)
         {
             out.push(Complaint::new("start", t, "give a finite temperature > 0, or start at random"));
+        } else if let (Start::Equilibrium(t), None) = (self.start, self.s) {
+            let transition = if self.p == 2 { Ok(1.0) } else { static_temperature(self.p).map(|(t, _)| t) };
+            if let Ok(transition) = transition
+                && t < transition
+            {
+                out.push(Complaint::new("start", t, format!("give a temperature of at least T_K = {transition}")));
+            }
         }
         if !(self.until > 0.0 && self.until <= 1e9) {
             out.push(Complaint::new("until", self.until, "give a time > 0, at most 1e9"));
@@ -108,5 +117,8 @@ mod tests {
         assert_eq!(fields, ["p", "s", "weight", "temperature", "start", "until"]);
         assert!(MeanField::pure(3, f64::NAN, 1.0).check().is_err());
         assert!(MeanField::pure(3, 0.0, 1.0).check().is_ok());
+        let from = |t: f64| MeanField { start: Start::Equilibrium(t), ..MeanField::pure(3, 0.0, 1.0) };
+        assert!(from(0.5).check().unwrap_err().to_string().contains("T_K = 0.586"));
+        assert!(from(0.6).check().is_ok());
     }
 }

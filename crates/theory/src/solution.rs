@@ -70,24 +70,42 @@ impl MeanField {
         if !complaints.is_empty() {
             return Err(Fault::Input(complaints));
         }
-        let mut coarse = Logarithmic::solve(self, resolution(0))?;
-        let mut reached = f64::INFINITY;
-        for level in 1..LEVELS {
-            let fine = Logarithmic::solve(self, resolution(level))?;
-            let times = fine.times().into_iter().filter(|&t| t <= self.until);
-            let changes: Vec<(f64, f64)> = times.map(|t| (t, (fine.energy(t) - coarse.energy(t)).abs())).collect();
-            reached = changes.iter().fold(FLOOR, |worst, c| worst.max(c.1));
-            if reached <= tolerance {
-                let (model, resolution) = (self.clone(), resolution(level));
-                return Ok(Solution { model, tolerance, resolution, coarse, fine, changes });
-            }
-            coarse = fine;
+        let mut coarse = None;
+        let mut obstacle = None;
+        for level in 0..LEVELS {
+            // A grid that is too coarse for this model may leave an implicit step without solution: refine.
+            let fine = match Logarithmic::solve(self, resolution(level)) {
+                Ok(fine) => fine,
+                Err(fault) => {
+                    obstacle = Some(fault);
+                    coarse = None;
+                    continue;
+                }
+            };
+            coarse = Some(if let Some(coarse) = coarse {
+                let solution = Solution::new(self.clone(), tolerance, resolution(level), coarse, fine);
+                let reached = solution.changes.iter().fold(FLOOR, |worst, c| worst.max(c.1));
+                if reached <= tolerance {
+                    return Ok(solution);
+                }
+                let fix = format!("give at least {reached:.1e}, the error at this resolution");
+                obstacle = Some(Fault::input("tolerance", tolerance, fix));
+                solution.fine
+            } else {
+                fine
+            });
         }
-        Err(Fault::input("tolerance", tolerance, format!("give at least {reached:.1e}, the error at the finest grid")))
+        Err(obstacle.unwrap_or_else(|| Fault::input("tolerance", tolerance, "give a larger one")))
     }
 }
 
 impl Solution {
+    fn new(model: MeanField, tolerance: f64, resolution: Resolution, coarse: Logarithmic, fine: Logarithmic) -> Self {
+        let times = fine.times().into_iter().filter(|&t| t <= model.until);
+        let changes = times.map(|t| (t, (fine.energy(t) - coarse.energy(t)).abs())).collect();
+        Self { model, tolerance, resolution, coarse, fine, changes }
+    }
+
     /// The question.
     pub fn model(&self) -> &MeanField {
         &self.model

@@ -166,6 +166,16 @@ fn fluctuation_and_dissipation_above_the_transition() {
 }
 
 #[test]
+fn equilibrium_below_the_dynamical_transition_stays_in_its_state() {
+    // T_K < T = 0.6 < T_d: e = -1/(2T) and C(t, 0) -> q, the larger root of (3/2) q (1 - q) = T^2: q = 0.6.
+    let model = MeanField { start: Start::Equilibrium(0.6), ..MeanField::pure(3, 0.6, 1e3) };
+    let solution = model.solve(1e-4).unwrap();
+    let (e, c) = (solution.energy(1e3).unwrap(), solution.correlation(0.0, 1e3).unwrap());
+    assert!((e.value + 0.5 / 0.6).abs() < e.error, "{e:?}");
+    assert!((c.value - 0.6).abs() < c.error, "{c:?}");
+}
+
+#[test]
 fn aging_below_the_transition() {
     // T = 0.5: X = 1 above the plateau q_EA, X of the theory below it. Finite-time corrections shrink with t_w: both
     // deviations are asked to shrink, and to be small at t_w = 10^5.
