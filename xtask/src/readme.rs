@@ -268,4 +268,38 @@ mod tests {
             assert!(session.run(2, &broken, &mut tally).is_err(), "{broken:?}");
         }
     }
+
+    /// A small workspace under git: its README is executed in a copy that leaves no trace in the tree.
+    #[test]
+    fn a_whole_readme_is_executed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("tree");
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let package = "[package]\nname = \"glasslab-lab\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+        write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n");
+        write("crates/lab/Cargo.toml", package);
+        write("crates/lab/src/lib.rs", "pub fn one() -> u32 { 1 }\n");
+        capture(Command::new("git").arg("init").current_dir(&root)).unwrap();
+        let place = Place { root: root.clone(), target: folder.path().join("target"), ci: false };
+        let execute = |readme: &str| {
+            write("README.md", readme);
+            let mut tally = Tally::default();
+            (super::execute(&place, &mut tally).map_err(|e| e.to_string()), tally)
+        };
+        let good = "```sh\ngit clone https://example.org/glasslab\ncd glasslab\ntouch made\n```\n\
+                    ```console\n$ ls\nCargo.toml\n...\nmade\n```\n\
+                    ```rust\nassert_eq!(glasslab_lab::one(), 1);\n```\n```text\nnot run\n```\n";
+        let (result, tally) = execute(good);
+        result.unwrap();
+        assert_eq!((tally.passed, tally.failed), (4, 0));
+        assert!(!root.join("made").exists(), "the tree itself is not touched");
+        let (result, tally) = execute("```sh\nls made\n```\n\n```rust\nassert_eq!(glasslab_lab::one(), 2);\n```\n");
+        let message = result.unwrap_err();
+        assert!(message.contains("README.md:2: ") && message.contains("README.md:6: "), "{message}");
+        assert_eq!((tally.passed, tally.failed), (0, 2), "and what an earlier run made is gone");
+    }
 }
