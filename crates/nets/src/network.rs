@@ -103,7 +103,6 @@ impl Network {
         outputs
     }
 
-
     /// Losses and errors of one chunk: inputs [B, inputs], labels [B]. If given, `gradient` [N] grows by the sum over
     /// samples of the loss's gradient; `squares` asks for the sum of the squared norms of the samples' gradients.
     pub(crate) fn chunk<T: Real>(

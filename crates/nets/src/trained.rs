@@ -77,7 +77,7 @@ impl Trained {
 
     fn evaluation<T: Real>(&self, x: &[T], split: Split) -> Evaluation {
         let data = &self.training.data;
-        let table = data.table::<T>(split);
+        let background = data.background::<T>();
         let samples = match split {
             Split::Train => self.training.len(),
             Split::Test => data.test.len(),
@@ -91,7 +91,7 @@ impl Trained {
                 let to = (from + CHUNK).min(samples);
                 let mut inputs = Vec::with_capacity((to - from) * data.inputs());
                 for i in from..to {
-                    inputs.extend_from_slice(&table.row(row(i))[..data.inputs()]);
+                    data.append(&background, split, row(i), &mut inputs);
                 }
                 self.network.chunk(x, &inputs, &labels[from..to], None, false)
             })

@@ -150,32 +150,38 @@ impl DataSet {
 
     /// Normalised inputs of one sample [inputs], in f64.
     pub fn sample(&self, split: Split, row: usize) -> Vec<f64> {
-        let n = self.inputs();
-        let mut out = vec![0.0; n];
-        self.normalise(&self.images(split).pixels[row * n..(row + 1) * n], &mut out);
+        let mut out = Vec::new();
+        self.append(&self.background(), split, row, &mut out);
         out
     }
 
-    fn normalise<T: Real>(&self, pixels: &[u8], out: &mut [T]) {
-        let Normalisation { full, mean, deviation } = &self.normalisation;
-        let plane = self.shape[1] * self.shape[2];
-        for (c, (p, o)) in pixels.chunks_exact(plane).zip(out.chunks_exact_mut(plane)).enumerate() {
-            for (p, o) in p.iter().zip(o) {
-                *o = T::from_f64((f64::from(*p) / full - mean[c]) / deviation[c]);
-            }
-        }
+    /// Appends the normalised inputs of one sample.
+    pub(crate) fn append<T: Real>(&self, background: &[T], split: Split, row: usize, out: &mut Vec<T>) {
+        out.extend(self.table::<T>(split).row(row).iter().zip(background).map(|(s, b)| *s + *b));
     }
 
-    /// The normalised inputs of a whole split, computed once per precision.
+    /// The input that a pixel 0 becomes, per input [inputs]: -mean/deviation of its channel.
+    pub(crate) fn background<T: Real>(&self) -> Vec<T> {
+        let Normalisation { mean, deviation, .. } = &self.normalisation;
+        let plane = self.shape[1] * self.shape[2];
+        (0..self.inputs()).map(|i| T::from_f64(-mean[i / plane] / deviation[i / plane])).collect()
+    }
+
+    /// Inputs less background, (pixel/full)/deviation, of a whole split: zero where the pixel is. Computed once per
+    /// precision.
     pub(crate) fn table<T: Real>(&self, split: Split) -> &Table<T> {
         let images = self.images(split);
         T::cell(&images.single, &images.double).get_or_init(|| {
-            let n = self.inputs();
-            let mut table = Table::new(images.len(), n);
-            for (row, pixels) in images.pixels.chunks_exact(n).enumerate() {
-                self.normalise(pixels, &mut table.row_mut(row)[..n]);
-            }
-            table
+            let (n, plane) = (self.inputs(), self.shape[1] * self.shape[2]);
+            let Normalisation { full, deviation, .. } = &self.normalisation;
+            Table::new(images.len(), n, |row, inputs| {
+                let pixels = images.pixels[row * n..(row + 1) * n].chunks_exact(plane);
+                for ((pixels, inputs), deviation) in pixels.zip(inputs.chunks_exact_mut(plane)).zip(deviation) {
+                    for (p, o) in pixels.iter().zip(inputs) {
+                        *o = T::from_f64(f64::from(*p) / full / deviation);
+                    }
+                }
+            })
         })
     }
 

@@ -68,11 +68,11 @@ impl Training {
 
     /// Copies the inputs [B, inputs] of the samples `batch` and their labels [B].
     pub(crate) fn gather<T: Real>(&self, batch: &[u32], inputs: &mut Vec<T>, labels: &mut Vec<u16>) {
-        let (n, table) = (self.data.inputs(), self.data.table::<T>(Split::Train));
+        let background = self.data.background::<T>();
         inputs.clear();
         labels.clear();
         for &b in batch {
-            inputs.extend_from_slice(&table.row(self.rows[b as usize] as usize)[..n]);
+            self.data.append(&background, Split::Train, self.rows[b as usize] as usize, inputs);
             labels.push(self.labels[b as usize]);
         }
     }

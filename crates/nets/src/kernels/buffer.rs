@@ -46,31 +46,48 @@ impl<T: super::Real> DerefMut for Buffer<T> {
     }
 }
 
-/// Rows of numbers, each padded with zeros to whole cache lines.
+/// Rows of numbers, each padded with zeros to whole cache lines, and where they are not zero.
 pub(crate) struct Table<T> {
     values: Buffer<T>,
+    columns: usize,
     stride: usize,
+    used: Vec<u64>,
+    words: usize,
 }
 
 impl<T: super::Real> Table<T> {
-    /// A table of zeros.
-    pub fn new(rows: usize, columns: usize) -> Self {
-        let stride = padded::<T>(columns);
-        Self { values: Buffer::new(rows * stride), stride }
+    /// A table whose rows are written by `fill(row, values)`.
+    pub fn new(rows: usize, columns: usize, mut fill: impl FnMut(usize, &mut [T])) -> Self {
+        let (stride, words) = (padded::<T>(columns), columns.div_ceil(64));
+        let mut table =
+            Self { values: Buffer::new(rows * stride), columns, stride, used: vec![0; rows * words], words };
+        for row in 0..rows {
+            let values = &mut table.values[row * stride..row * stride + columns];
+            fill(row, values);
+            for (word, values) in table.used[row * words..].iter_mut().zip(values.chunks(64)) {
+                *word = values.iter().enumerate().fold(0, |w, (i, v)| w | u64::from(*v != T::ZERO) << i);
+            }
+        }
+        table
     }
 
-    /// A row with its padding.
+    /// A row.
     pub fn row(&self, row: usize) -> &[T] {
-        &self.values[row * self.stride..(row + 1) * self.stride]
+        &self.values[row * self.stride..row * self.stride + self.columns]
     }
 
-    /// A row with its padding, to be written.
-    pub fn row_mut(&mut self, row: usize) -> &mut [T] {
-        &mut self.values[row * self.stride..(row + 1) * self.stride]
+    /// The first entry of a row, which can be read up to whole cache lines.
+    pub fn start(&self, row: usize) -> *const T {
+        self.values[row * self.stride..(row + 1) * self.stride].as_ptr()
+    }
+
+    /// Bit i % 64 of word i / 64 says whether entry i of a row is not zero.
+    pub fn used(&self, row: usize) -> &[u64] {
+        &self.used[row * self.words..(row + 1) * self.words]
     }
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.values.len * size_of::<T>()
+        self.values.len * size_of::<T>() + 8 * self.used.len()
     }
 }

@@ -9,4 +9,4 @@ mod tile;
 pub(crate) use buffer::{Buffer, Table, padded};
 pub(crate) use product::{Matrix, product};
 pub(crate) use real::Real;
-pub(crate) use tile::{Finish, Left, List, Rows, Strided, sweep};
+pub(crate) use tile::{Finish, Left, List, Listed, Step, Strided, fetch, sweep};

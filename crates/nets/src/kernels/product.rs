@@ -1,7 +1,7 @@
 //! Matrix products on slices: the right factor is packed into panels, then swept by register tiles.
 #![allow(unsafe_code)]
 
-use super::tile::{Finish, Left, Strided, sweep, tile_columns};
+use super::tile::{Finish, Left, Step, Strided, sweep, tile_columns};
 use super::{Buffer, Real};
 use pulp::{Arch, Simd, WithSimd};
 
@@ -33,13 +33,13 @@ struct Store<T> {
 }
 
 impl<S: Simd, T: Real> Finish<S, T> for Store<T> {
-    #[inline(always)]
-    fn start(&self, simd: S, _i: usize) -> T::Vector<S> {
-        T::splat(simd, T::ZERO)
-    }
+    type Row = ();
 
     #[inline(always)]
-    unsafe fn finish(&self, simd: S, i: usize, j: usize, valid: usize, v: T::Vector<S>) {
+    fn start(&self, _simd: S, _i: usize) {}
+
+    #[inline(always)]
+    unsafe fn finish(&self, simd: S, i: usize, j: usize, valid: usize, _row: (), v: T::Vector<S>) {
         // SAFETY: row i and `valid` columns from `from + j` on lie in the output, whose length was checked.
         unsafe {
             let p = self.at.add(i * self.row + self.from + j);
@@ -72,7 +72,7 @@ impl<T: Real> WithSimd for Product<'_, T> {
                     *entry = self.b.values[p * self.b.row + (from + j) * self.b.column];
                 }
             }
-            let left = Left { at: self.a.values.as_ptr(), row: self.a.row, step: self.a.column };
+            let left = Left { at: self.a.values.as_ptr(), row: self.a.row, depths: Step(self.a.column) };
             let right = Strided { at: panel.as_ptr(), row: wide };
             let store = Store { at: self.c.as_mut_ptr(), row: n, from, add: self.add };
             // SAFETY: `product` checked that a holds (m-1, k-1) and c m n entries; the panel is k rows of whole tiles.

@@ -2,9 +2,9 @@
 //! samples and every product reads and writes whole vectors.
 #![allow(unsafe_code)]
 
-use super::engine::{Row, Shared, Stage};
+use super::engine::{Shared, Stage};
 use super::head;
-use crate::kernels::{Finish, Left, Real, Strided, padded, sweep};
+use crate::kernels::{Finish, Left, Listed, Real, Step, Strided, Table, padded, sweep};
 use crate::zoo::Head;
 use pulp::{Simd, WithSimd};
 
@@ -39,33 +39,80 @@ pub(super) struct Block<'a, T> {
     pub work: &'a [Work<T>],
     pub columns: usize,
     pub from: usize,
-    pub inputs: &'a [Row<T>],
+    pub table: &'a Table<T>,
+    pub inputs: &'a [u32],
+    pub counting: &'a [u32],
+    pub background: &'a [T],
     pub labels: &'a [u16],
     pub scale: T,
     pub turned: &'a mut [T],
+    pub active: &'a mut Vec<u32>,
     pub losses: &'a mut [f64],
 }
 
-/// z = b + W a, then ReLU if hidden.
-struct Forward<T, const HIDDEN: bool> {
+/// z = b + W a (+ W background), then ReLU if hidden.
+struct Forward<'a, T> {
+    weights: *const T,
     bias: *const T,
+    background: Option<&'a [T]>,
     out: *mut T,
     row: usize,
+    hidden: bool,
 }
 
-impl<S: Simd, T: Real, const HIDDEN: bool> Finish<S, T> for Forward<T, HIDDEN> {
+impl<S: Simd, T: Real> Finish<S, T> for Forward<'_, T> {
+    type Row = T::Vector<S>;
+
     #[inline(always)]
     fn start(&self, simd: S, i: usize) -> T::Vector<S> {
-        // SAFETY: i is below the number of outputs, the length of the biases.
-        T::splat(simd, unsafe { *self.bias.add(i) })
+        // SAFETY: i is below the number of outputs, the length of the biases; a row of weights is as long as the inputs.
+        let start = unsafe {
+            let bias = *self.bias.add(i);
+            match self.background {
+                None => bias,
+                Some(background) => bias + dot(simd, self.weights.add(i * background.len()), background),
+            }
+        };
+        T::splat(simd, start)
     }
 
     #[inline(always)]
-    unsafe fn finish(&self, simd: S, i: usize, j: usize, _valid: usize, v: T::Vector<S>) {
-        let v = if HIDDEN { T::rectify(simd, v) } else { v };
+    unsafe fn finish(&self, simd: S, i: usize, j: usize, _valid: usize, start: T::Vector<S>, v: T::Vector<S>) {
+        let v = T::plus(simd, start, v);
+        let v = if self.hidden { T::rectify(simd, v) } else { v };
         // SAFETY: row i and the whole vector at column j lie in this block's part of the stage.
         unsafe { T::store(simd, self.out.add(i * self.row + j), v) };
     }
+}
+
+/// Dot product in a fixed order for a given processor.
+///
+/// # Safety
+/// As many entries as `b` has can be read at a.
+#[inline(always)]
+unsafe fn dot<S: Simd, T: Real>(simd: S, a: *const T, b: &[T]) -> T {
+    let (lanes, n) = (T::lanes(simd), b.len());
+    let zero = T::splat(simd, T::ZERO);
+    let mut sums = [zero; 4];
+    let mut i = 0;
+    // SAFETY: i + what is read stays at most n.
+    unsafe {
+        while i + 4 * lanes <= n {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                let at = i + k * lanes;
+                *sum = T::mul_add(simd, T::load(simd, a.add(at)), T::load(simd, b.as_ptr().add(at)), *sum);
+            }
+            i += 4 * lanes;
+        }
+        while i < n {
+            let len = (n - i).min(lanes);
+            let (a, b) = (T::load_part(simd, a.add(i), len), T::load_part(simd, b.as_ptr().add(i), len));
+            sums[0] = T::mul_add(simd, a, b, sums[0]);
+            i += len;
+        }
+    }
+    let sum = T::plus(simd, T::plus(simd, sums[0], sums[1]), T::plus(simd, sums[2], sums[3]));
+    T::total(simd, sum)
 }
 
 /// The derivative by z below: that by a, where a > 0.
@@ -76,13 +123,13 @@ struct Back<T> {
 }
 
 impl<S: Simd, T: Real> Finish<S, T> for Back<T> {
-    #[inline(always)]
-    fn start(&self, simd: S, _i: usize) -> T::Vector<S> {
-        T::splat(simd, T::ZERO)
-    }
+    type Row = ();
 
     #[inline(always)]
-    unsafe fn finish(&self, simd: S, i: usize, j: usize, _valid: usize, v: T::Vector<S>) {
+    fn start(&self, _simd: S, _i: usize) {}
+
+    #[inline(always)]
+    unsafe fn finish(&self, simd: S, i: usize, j: usize, _valid: usize, _row: (), v: T::Vector<S>) {
         // SAFETY: row i and the whole vector at column j lie in this block's part of the stage.
         unsafe {
             let a = T::load(simd, self.act.add(i * self.row + j));
@@ -91,11 +138,39 @@ impl<S: Simd, T: Real> Finish<S, T> for Back<T> {
     }
 }
 
+impl<T: Real> Block<'_, T> {
+    /// Finds the inputs that are not background in all samples, and writes them [active, COLUMNS].
+    #[inline(always)]
+    fn turn(&mut self, inputs: usize, width: usize) {
+        self.active.clear();
+        for word in 0..inputs.div_ceil(64) {
+            let mut bits = self.inputs.iter().fold(0, |all, &row| all | self.table.used(row as usize)[word]);
+            while bits != 0 {
+                self.active.push((word * 64) as u32 + bits.trailing_zeros());
+                bits &= bits - 1;
+            }
+        }
+        for first in (0..self.inputs.len()).step_by(16) {
+            let some = &self.inputs[first..(first + 16).min(self.inputs.len())];
+            let mut rows: [&[T]; 16] = [&[]; 16];
+            for (slot, &row) in rows.iter_mut().zip(some) {
+                *slot = &self.table.row(row as usize)[..inputs];
+            }
+            let to = (first + 16).min(width);
+            for (line, &i) in self.turned.chunks_exact_mut(T::COLUMNS).zip(&*self.active) {
+                for (entry, row) in line[first..to].iter_mut().zip(&rows) {
+                    *entry = row.get(i as usize).copied().unwrap_or(T::ZERO);
+                }
+            }
+        }
+    }
+}
+
 impl<T: Real> WithSimd for Block<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
         let count = self.inputs.len();
         let width = count.next_multiple_of(T::lanes(simd));
         let last = self.work.len() - 1;
@@ -103,42 +178,36 @@ impl<T: Real> WithSimd for Block<'_, T> {
         // columns; x holds all stages; rows of the data table hold `inputs` entries.
         unsafe {
             let inputs = self.work[0].inputs;
-            for i in 0..inputs {
-                let line = self.turned.as_mut_ptr().add(i * T::COLUMNS);
-                for (b, row) in self.inputs.iter().enumerate() {
-                    *line.add(b) = *row.0.add(i);
-                }
-                for b in count..width {
-                    *line.add(b) = T::ZERO;
-                }
-            }
+            self.turn(inputs, width);
             let mut right = Strided { at: self.turned.as_ptr(), row: T::COLUMNS };
             for (l, w) in self.work.iter().enumerate() {
                 let weights = self.x.as_ptr().add(w.at);
-                let left = Left { at: weights, row: w.inputs, step: 1 };
+                let depths: &[u32] = if l == 0 { self.active } else { &self.counting[..w.inputs] };
+                let left = Left { at: weights, row: w.inputs, depths: Listed(depths) };
+                let (hidden, row) = (l < last, self.columns);
+                let out = if hidden { w.act.get() } else { w.delta.get() }.add(self.from);
+                let background = (l == 0).then_some(self.background).map(|b| &b[..inputs]);
                 let bias = weights.add(w.inputs * w.outputs);
-                if l < last {
-                    let out = w.act.get().add(self.from);
-                    let finish = Forward::<T, true> { bias, out, row: self.columns };
-                    sweep(simd, 0..w.outputs, 0..width, w.inputs, left, right, &finish, width);
+                let finish = Forward { weights, bias, background, out, row, hidden };
+                sweep(simd, 0..w.outputs, 0..width, depths.len(), left, right, &finish, width);
+                if hidden {
                     let stride = padded::<T>(w.outputs);
                     let rows = w.rows.get().add(self.from * stride);
-                    for b in 0..count {
+                    for first in (0..count).step_by(16) {
                         for o in 0..w.outputs {
-                            *rows.add(b * stride + o) = *out.add(o * self.columns + b);
+                            for b in first..(first + 16).min(count) {
+                                *rows.add(b * stride + o) = *out.add(o * row + b);
+                            }
                         }
                     }
-                    right = Strided { at: out, row: self.columns };
+                    right = Strided { at: out, row };
                 } else {
-                    let out = w.delta.get().add(self.from);
-                    let finish = Forward::<T, false> { bias, out, row: self.columns };
-                    sweep(simd, 0..w.outputs, 0..width, w.inputs, left, right, &finish, width);
-                    head::slopes(self.head, out, self.columns, w.outputs, width, self.labels, self.scale, self.losses);
+                    head::slopes(self.head, out, row, w.outputs, width, self.labels, self.scale, self.losses);
                 }
             }
             for l in (1..=last).rev() {
                 let (below, w) = (&self.work[l - 1], &self.work[l]);
-                let left = Left { at: self.x.as_ptr().add(w.at), row: 1, step: w.inputs };
+                let left = Left { at: self.x.as_ptr().add(w.at), row: 1, depths: Step(w.inputs) };
                 let right = Strided { at: w.delta.get().add(self.from), row: self.columns };
                 let act = below.act.get().add(self.from);
                 let finish = Back { act, out: below.delta.get().add(self.from), row: self.columns };

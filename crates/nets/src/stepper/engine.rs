@@ -62,29 +62,24 @@ pub(super) struct Space<T> {
     pub stages: Vec<Stage<T>>,
     /// Columns of all blocks: the batch rounded up.
     pub columns: usize,
-    /// Inputs of one block [inputs, COLUMNS], per thread.
-    turned: Vec<Buffer<T>>,
-    inputs: Vec<Row<T>>,
+    /// Inputs of one block [inputs, COLUMNS] and which of them are used, per thread.
+    turned: Vec<(Buffer<T>, Vec<u32>)>,
+    /// 0, 1, 2, ...
+    counting: Vec<u32>,
+    /// What a pixel 0 becomes [inputs, padded].
+    background: Buffer<T>,
+    /// Rows of the data table in this batch.
+    inputs: Vec<u32>,
     labels: Vec<u16>,
     losses: Vec<f64>,
     pieces: Vec<Piece>,
 }
 
-/// The first entry of a row of the data table.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(super) struct Row<T>(pub *const T);
-
-#[allow(unsafe_code)]
-// SAFETY: rows of the data table are never written while a Stepper borrows the data set.
-unsafe impl<T: Sync> Send for Row<T> {}
-#[allow(unsafe_code)]
-// SAFETY: as above.
-unsafe impl<T: Sync> Sync for Row<T> {}
-
 impl<T: Real> Space<T> {
-    pub fn new(dense: &Dense, batch: usize, threads: usize) -> Self {
-        let columns = batch.next_multiple_of(T::COLUMNS);
+    pub fn new(dense: &Dense, training: &Training, batch: usize, threads: usize) -> Self {
+        // One cache line more than whole blocks: rows do not fall on the same sets of a cache.
+        let columns = batch.next_multiple_of(T::COLUMNS) + padded::<T>(1);
+        let longest = dense.widths.iter().copied().max().unwrap_or(0).max(batch);
         let mut at = 0;
         let last = dense.widths.len() - 2;
         let stages = dense.widths.windows(2).enumerate().map(|(l, w)| {
@@ -101,15 +96,19 @@ impl<T: Real> Space<T> {
             stage
         });
         let stages: Vec<Stage<T>> = stages.collect();
+        let mut background = Buffer::new(padded::<T>(dense.widths[0]));
+        background[..dense.widths[0]].copy_from_slice(&training.data.background());
         let pieces = Piece::all(&stages, threads);
         let slots = threads.min(columns / T::COLUMNS).max(1);
         Self {
             stages,
             columns,
-            turned: (0..slots).map(|_| Buffer::new(dense.widths[0] * T::COLUMNS)).collect(),
+            turned: (0..slots).map(|_| (Buffer::new(dense.widths[0] * T::COLUMNS), Vec::new())).collect(),
+            counting: (0..longest as u32).collect(),
+            background,
             inputs: Vec::with_capacity(batch),
             labels: Vec::with_capacity(batch),
-            losses: vec![0.0; columns],
+            losses: vec![0.0; columns.next_multiple_of(T::COLUMNS)],
             pieces,
         }
     }
@@ -130,7 +129,7 @@ impl<T: Real> Space<T> {
         self.inputs.clear();
         self.labels.clear();
         for &b in batch {
-            self.inputs.push(Row(table.row(training.rows[b as usize] as usize).as_ptr()));
+            self.inputs.push(training.rows[b as usize]);
             self.labels.push(training.labels[b as usize]);
         }
         let arch = Arch::new();
@@ -141,7 +140,8 @@ impl<T: Real> Space<T> {
         let work = self.stages.iter_mut().map(super::blocks::Work::new).collect::<Vec<_>>();
         let (inputs, labels) = (&self.inputs, &self.labels);
         let x_read: &[T] = x;
-        let run = |(slot, (turned, losses)): (usize, (&mut Buffer<T>, &mut [f64]))| {
+        let (counting, background) = (&self.counting, &self.background);
+        let run = |(slot, (turned, losses)): (usize, (&mut (Buffer<T>, Vec<u32>), &mut [f64]))| {
             for (block, losses) in (slot * share..blocks).zip(losses.chunks_mut(T::COLUMNS)) {
                 let from = block * T::COLUMNS;
                 let to = (from + T::COLUMNS).min(inputs.len());
@@ -151,10 +151,14 @@ impl<T: Real> Space<T> {
                     work: &work,
                     columns,
                     from,
+                    table,
                     inputs: &inputs[from..to],
+                    counting,
+                    background,
                     labels: &labels[from..to],
                     scale: T::from_f64(1.0 / inputs.len() as f64),
-                    turned,
+                    turned: &mut turned.0,
+                    active: &mut turned.1,
                     losses: &mut losses[..to - from],
                 });
             }
@@ -172,7 +176,10 @@ impl<T: Real> Space<T> {
         let update = Update {
             stages: &self.stages,
             columns,
+            table,
             inputs: &self.inputs,
+            counting: &self.counting,
+            background: &self.background,
             law: (T::from_f64(law.rate), T::from_f64(law.momentum)),
             x: Shared::new(x),
             v: Shared::new(v),

@@ -96,7 +96,8 @@ impl<T: Real> Native<T> {
             return 0;
         }
         let spare = self.spaces.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut space = spare.unwrap_or_else(|| Space::new(dense, self.batch, rayon::current_num_threads()));
+        let mut space =
+            spare.unwrap_or_else(|| Space::new(dense, self.training(), self.batch, rayon::current_num_threads()));
         let all: Vec<u32> = if self.descent { (0..self.training().len() as u32).collect() } else { Vec::new() };
         let mut tried = 0;
         for step in from..to {

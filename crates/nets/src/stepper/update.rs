@@ -1,11 +1,10 @@
 //! Gradient and update for one piece of a layer's weights: the gradient never leaves the registers.
 #![allow(unsafe_code)]
 
-use super::engine::{Row, Shared, Stage};
-use crate::kernels::{Finish, Left, List, Real, Rows, Strided, padded, sweep};
+use super::engine::{Shared, Stage};
+use crate::kernels::{Finish, Left, List, Listed, Real, Table, fetch, padded, sweep};
 use pulp::{Simd, WithSimd};
 use std::cell::Cell;
-use std::ops::Range;
 
 /// Learning rate and momentum of one step.
 #[derive(Clone, Copy)]
@@ -67,7 +66,10 @@ impl Seen {
 pub(super) struct Update<'a, T> {
     pub stages: &'a [Stage<T>],
     pub columns: usize,
-    pub inputs: &'a [Row<T>],
+    pub table: &'a Table<T>,
+    pub inputs: &'a [u32],
+    pub counting: &'a [u32],
+    pub background: &'a [T],
     pub law: (T, T),
     pub x: Shared<T>,
     pub v: Shared<T>,
@@ -85,7 +87,12 @@ pub(super) struct OnPiece<'a, T> {
 }
 
 /// v <- momentum v + g, x <- x - rate v, for the entries of one layer from `x` and `v` on.
-struct Descend<S: Simd, T: Real> {
+struct Descend<'a, S: Simd, T: Real> {
+    /// Sum of delta over the batch, for each output of the piece from `first` on.
+    sums: &'a [T],
+    first: usize,
+    /// Background of each input, in whole vectors; `None` above the first layer.
+    background: Option<&'a [T]>,
     x: *mut T,
     v: *mut T,
     row: usize,
@@ -98,36 +105,48 @@ struct Descend<S: Simd, T: Real> {
     finite: Cell<T::Vector<S>>,
 }
 
-impl<S: Simd, T: Real> Descend<S, T> {
+impl<S: Simd, T: Real> Descend<'_, S, T> {
     fn seen(&self, simd: S) -> Seen {
         let (force, finite) = (T::total(simd, self.force.get()), T::total(simd, self.finite.get()));
         Seen { finite: finite.is_finite(), force: force != T::ZERO }
     }
 }
 
-impl<S: Simd, T: Real> Finish<S, T> for Descend<S, T> {
+impl<S: Simd, T: Real> Finish<S, T> for Descend<'_, S, T> {
+    type Row = T::Vector<S>;
+
     #[inline(always)]
-    fn start(&self, simd: S, _i: usize) -> T::Vector<S> {
-        T::splat(simd, T::ZERO)
+    fn start(&self, simd: S, i: usize) -> T::Vector<S> {
+        T::splat(simd, self.sums[i - self.first])
     }
 
     #[inline(always)]
-    unsafe fn finish(&self, simd: S, i: usize, j: usize, valid: usize, gradient: T::Vector<S>) {
+    fn prepare(&self, i: usize, j: usize, count: usize) {
+        let at = i * self.row + j;
+        fetch(self.x.wrapping_add(at), count * size_of::<T>());
+        if !self.inert {
+            fetch(self.v.wrapping_add(at), count * size_of::<T>());
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(&self, simd: S, i: usize, j: usize, valid: usize, sum: T::Vector<S>, gradient: T::Vector<S>) {
         let zero = T::splat(simd, T::ZERO);
         // SAFETY: row i and `valid` columns from j on lie in the layer, and in no other thread's piece.
         unsafe {
             let at = i * self.row + j;
             let (x, v) = (self.x.add(at), self.v.wrapping_add(at));
-            let whole = valid == T::lanes(simd);
-            let load = |p| if whole { T::load(simd, p) } else { T::load_part(simd, p, valid) };
-            let store = |p, value| if whole { T::store(simd, p, value) } else { T::store_part(simd, p, valid, value) };
+            let gradient = match self.background {
+                None => gradient,
+                Some(background) => T::mul_add(simd, sum, T::load(simd, background.as_ptr().add(j)), gradient),
+            };
             let mut step = gradient;
             if !self.inert {
-                step = T::mul_add(simd, self.momentum, load(v), gradient);
-                store(v, step);
+                step = T::mul_add(simd, self.momentum, load(simd, v, valid), gradient);
+                store(simd, v, valid, step);
             }
-            let moved = T::mul_add(simd, self.rate, step, load(x));
-            store(x, moved);
+            let moved = T::mul_add(simd, self.rate, step, load(simd, x, valid));
+            store(simd, x, valid, moved);
             // Beyond `valid` the entries are of no layer, but they are finite as long as the network is.
             self.force.set(T::plus(simd, self.force.get(), T::magnitude(simd, gradient)));
             self.finite.set(T::mul_add(simd, moved, zero, self.finite.get()));
@@ -135,22 +154,52 @@ impl<S: Simd, T: Real> Finish<S, T> for Descend<S, T> {
     }
 }
 
+/// # Safety
+/// `valid` entries can be read at p.
+#[inline(always)]
+unsafe fn load<S: Simd, T: Real>(simd: S, p: *const T, valid: usize) -> T::Vector<S> {
+    // SAFETY: by the caller's word.
+    unsafe { if valid == T::lanes(simd) { T::load(simd, p) } else { T::load_part(simd, p, valid) } }
+}
+
+/// # Safety
+/// `valid` entries can be written at p.
+#[inline(always)]
+unsafe fn store<S: Simd, T: Real>(simd: S, p: *mut T, valid: usize, v: T::Vector<S>) {
+    // SAFETY: by the caller's word.
+    unsafe { if valid == T::lanes(simd) { T::store(simd, p, v) } else { T::store_part(simd, p, valid, v) } }
+}
+
 impl<T: Real> WithSimd for OnPiece<'_, T> {
     type Output = Seen;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Seen {
-        let Update { stages, columns, inputs, law: (rate, momentum), x, v } = *self.update;
+        let Update { stages, columns, table, inputs, counting, background, law: (rate, momentum), x, v } = *self.update;
         let Piece { stage, rows, columns: (from, to) } = self.piece;
         let s = &stages[stage];
         let batch = inputs.len();
         let zero = T::splat(simd, T::ZERO);
-        // SAFETY: pieces are disjoint parts of x and v; deltas hold `columns` columns for each output, rows of data and
-        // of activations are padded to whole vectors. With momentum 0, v is empty and never touched.
+        let mut sums = Vec::with_capacity(rows.1 - rows.0);
+        let (mut picked, mut starts) = (Vec::with_capacity(batch), Vec::with_capacity(batch));
+        // SAFETY: pieces are disjoint parts of x and v; deltas hold `columns` columns for each output, 0 beyond the
+        // batch; rows of data, of activations and the background are padded to whole vectors. With momentum 0, v is
+        // empty and never touched.
         unsafe {
+            for o in rows.0..rows.1 {
+                let delta = s.delta.as_ptr().add(o * columns);
+                let mut sum = zero;
+                for b in (0..batch).step_by(T::lanes(simd)) {
+                    sum = T::plus(simd, sum, T::load(simd, delta.add(b)));
+                }
+                sums.push(T::total(simd, sum));
+            }
             let x = x.get().add(s.at);
             let v = v.get().wrapping_add(s.at);
             let descend = Descend {
+                sums: &sums,
+                first: rows.0,
+                background: (stage == 0).then_some(background),
                 x,
                 v,
                 row: s.inputs,
@@ -160,29 +209,35 @@ impl<T: Real> WithSimd for OnPiece<'_, T> {
                 force: Cell::new(zero),
                 finite: Cell::new(zero),
             };
-            let left = Left { at: s.delta.as_ptr(), row: columns, step: 1 };
-            let (r, c): (Range<usize>, Range<usize>) = (rows.0..rows.1, from..to);
-            if stage == 0 {
-                // SAFETY: `Row` is a transparent pointer.
-                let list = List(std::slice::from_raw_parts(inputs.as_ptr().cast::<*const T>(), batch));
-                go(simd, r, c, batch, left, list, &descend, s.inputs);
-            } else {
-                let below = &stages[stage - 1];
-                let right = Strided { at: below.rows.as_ptr(), row: padded::<T>(below.outputs) };
-                go(simd, r, c, batch, left, right, &descend, s.inputs);
+            for chunk in (from..to).step_by(T::COLUMNS) {
+                let depths = if stage == 0 {
+                    // Samples with something else than background in this chunk.
+                    let bits = if T::COLUMNS < 64 { (1 << T::COLUMNS) - 1 } else { u64::MAX } << (chunk % 64);
+                    picked.clear();
+                    starts.clear();
+                    for (b, &row) in inputs.iter().enumerate() {
+                        if table.used(row as usize)[chunk / 64] & bits != 0 {
+                            picked.push(b as u32);
+                            starts.push(table.start(row as usize));
+                        }
+                    }
+                    &picked[..]
+                } else {
+                    if starts.is_empty() {
+                        let below = &stages[stage - 1];
+                        let stride = padded::<T>(below.outputs);
+                        starts.extend((0..batch).map(|b| below.rows.as_ptr().add(b * stride)));
+                    }
+                    &counting[..batch]
+                };
+                let left = Left { at: s.delta.as_ptr(), row: columns, depths: Listed(depths) };
+                let end = (chunk + T::COLUMNS).min(to);
+                sweep(simd, rows.0..rows.1, chunk..end, depths.len(), left, List(&starts), &descend, s.inputs);
             }
             let mut seen = descend.seen(simd);
             if from == 0 {
                 let biases = s.inputs * s.outputs;
-                for o in rows.0..rows.1 {
-                    let delta = s.delta.as_ptr().add(o * columns);
-                    let mut sum = zero;
-                    let mut b = 0;
-                    while b < batch {
-                        sum = T::plus(simd, sum, T::load(simd, delta.add(b)));
-                        b += T::lanes(simd);
-                    }
-                    let gradient = T::total(simd, sum);
+                for (o, &gradient) in (rows.0..rows.1).zip(&sums) {
                     let mut step = gradient;
                     if momentum != T::ZERO {
                         let v = v.add(biases + o);
@@ -197,20 +252,4 @@ impl<T: Real> WithSimd for OnPiece<'_, T> {
             seen
         }
     }
-}
-
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn go<S: Simd, T: Real, R: Rows<T>>(
-    simd: S,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    depth: usize,
-    left: Left<T>,
-    right: R,
-    finish: &Descend<S, T>,
-    width: usize,
-) {
-    // SAFETY: passed on to the caller.
-    unsafe { sweep(simd, rows, columns, depth, left, right, finish, width) }
 }
