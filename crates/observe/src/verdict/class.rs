@@ -6,6 +6,10 @@ use super::resample::{Estimate, Resamples};
 use super::{Class, Evidence, Verdict};
 use glasslab_core::{Fault, Streams};
 
+/// Greatest and least span of a decade of waiting times.
+const DECADE: (f64, f64) = (12.5, 7.0);
+/// Greatest and least span of the tail of the waiting times.
+const TAIL: (f64, f64) = (5.0, 2.2);
 /// Noise that varies by less than this factor over the waiting times is constant: no rescaling.
 const VARIES: f64 = 1.25;
 /// A saturated displacement on a bounded space below this part of the uncorrelated value is a plateau.
@@ -36,6 +40,7 @@ pub fn judge(evidence: &Evidence, streams: Streams) -> Result<Verdict, Fault> {
         tau: Vec::new(),
         mu: None,
         mu_last: None,
+        mu_raw: None,
         mu_overall: None,
         mu_before: Vec::new(),
         gamma: None,
@@ -58,7 +63,8 @@ pub fn judge(evidence: &Evidence, streams: Streams) -> Result<Verdict, Fault> {
     say_descent(&mut verdict, evidence, &descent);
 
     let start = descent.t_1.map_or(0.0, |t| t.value);
-    let usable = Ensemble::new(curves, None, &alive, &resamples).usable(start);
+    let raw = Ensemble::new(curves, None, &alive, &resamples);
+    let usable = raw.usable(start);
     let noise = match rescaling(evidence, &alive, &usable) {
         Rescaling::By(noise) => {
             verdict.rescaled = true;
@@ -74,6 +80,10 @@ pub fn judge(evidence: &Evidence, streams: Streams) -> Result<Verdict, Fault> {
         Rescaling::None => None,
     };
     let ensemble = Ensemble::new(curves, noise, &alive, &resamples);
+    if verdict.rescaled {
+        let end = usable.last().map_or(0.0, |&w| curves.waiting[w]);
+        verdict.mu_raw = raw.window(&usable, end, DECADE.0, DECADE.1).and_then(|w| raw.exponent(&w));
+    }
     verdict.class = classify(&mut verdict, &ensemble, &usable, evidence, &descent);
     Ok(verdict)
 }
@@ -112,7 +122,7 @@ fn classify(
         verdict.why.push("No waiting time is followed for as long as its own age: run longer.".to_owned());
         return Class::NotResolved;
     };
-    let decade = |end: f64| ensemble.window(usable, end, 12.5, 7.0);
+    let decade = |end: f64| ensemble.window(usable, end, DECADE.0, DECADE.1);
     let Some(window) = decade(waiting[last]) else {
         let first = usable.first().map_or(0.0, |&w| waiting[w]);
         verdict.why.push(format!(
@@ -125,7 +135,7 @@ fn classify(
         return Class::NotResolved;
     };
     verdict.mu = ensemble.exponent(&window);
-    let half = ensemble.window(usable, waiting[last], 5.0, 2.2);
+    let half = ensemble.window(usable, waiting[last], TAIL.0, TAIL.1);
     verdict.mu_last = half.and_then(|w| ensemble.exponent(&w));
     verdict.mu_overall = ensemble.exponent(usable);
     let mut end = waiting[last] / 3.1;
@@ -136,8 +146,8 @@ fn classify(
     verdict.gamma = ensemble.gamma(&window);
     let Some(mu) = verdict.mu else {
         verdict.why.push(
-            "No level of displacement is reached by every waiting time of the last decade, within its own age and clear of the \
-             noise between replicas, after its first lag: the system is at rest, too noisy, or faster than the lags."
+            "No level of displacement is reached by every waiting time of the last decade, clear of the noise between replicas \
+             and after its first lag: the system is at rest, too noisy, or faster than the lags."
                 .to_owned(),
         );
         return Class::NotResolved;
@@ -151,6 +161,9 @@ fn classify(
         verdict.unit,
         interval(&mu.mu)
     ));
+    if let Some(raw) = verdict.mu_raw {
+        verdict.why.push(format!("Without the division by the noise mu = {}.", interval(&raw.mu)));
+    }
     let tail = verdict.mu_last.map(|m| (m, m.motion()));
     match mu.motion() {
         Motion::Unclear => {
@@ -239,7 +252,7 @@ fn stationary(
         "At lags comparable with the age the displacement grows like t^gamma, gamma = {}.",
         interval(&gamma)
     ));
-    if gamma.low > 0.5 && gamma.high < 1.5 {
+    if gamma.low > 0.5 && (grew || gamma.high < 1.5) {
         if let Some(bound) = evidence.bound {
             verdict.why.push(format!(
                 "The space is bounded (displacement {} between uncorrelated points): this diffusion has not crossed it, so what \
@@ -248,12 +261,17 @@ fn stationary(
             ));
             return Class::NotResolved;
         }
-        let (class, why) = match grew {
-            true => (Class::InterruptedAging, "Aging was interrupted: the system now diffuses, whatever its age."),
-            false => (Class::Diffusion, "The displacement depends on the lag alone, and grows like it: diffusion."),
-        };
-        verdict.why.push(why.to_owned());
-        return class;
+        if !grew {
+            verdict.why.push("The displacement depends on the lag alone, and grows like it: diffusion.".to_owned());
+            return Class::Diffusion;
+        }
+        verdict
+            .why
+            .push("Aging was interrupted: the system now moves on at the same pace whatever its age.".to_owned());
+        if gamma.low > 1.2 {
+            verdict.why.push("It moves faster than free diffusion: part of the motion is directed.".to_owned());
+        }
+        return Class::InterruptedAging;
     }
     if gamma.high < 0.3 {
         let reached = ensemble.farthest(window);

@@ -7,7 +7,7 @@ mod resample;
 
 pub use class::judge;
 pub use descent::{EXPLORED, Energy, FITTED, FLAT, RESTING};
-pub use relaxation::{GROWS, LEVELS, LocalExponent, Relaxation, STILL};
+pub use relaxation::{AGES, GROWS, LEVELS, LocalExponent, Relaxation, STILL};
 pub use resample::Estimate;
 
 use crate::curves::Curves;
@@ -103,6 +103,8 @@ pub struct Verdict {
     pub mu: Option<LocalExponent>,
     /// mu of the last factor 5 in waiting time: whether what the last decade shows holds to its end.
     pub mu_last: Option<LocalExponent>,
+    /// mu of the last decade without the division by the noise, where there was one.
+    pub mu_raw: Option<LocalExponent>,
     /// mu of all waiting times from t_1 on.
     pub mu_overall: Option<LocalExponent>,
     /// mu of earlier decades, each half a decade before the one in front, latest first.

@@ -44,8 +44,10 @@ pub(super) enum Motion {
 pub const STILL: f64 = 0.1;
 /// An exponent surely below this (in size), and not surely above [`STILL`], is stationarity.
 pub const GROWS: f64 = 0.3;
+/// Ages up to which a waiting time is followed for its level.
+pub const AGES: f64 = 3.0;
 /// Parts of the highest common level at which mu is taken, highest first.
-pub const LEVELS: [f64; 2] = [0.95, 0.8];
+pub const LEVELS: [f64; 3] = [0.95, 0.8, 0.65];
 
 impl LocalExponent {
     pub(super) fn motion(&self) -> Motion {
@@ -96,9 +98,16 @@ impl<'a> Ensemble<'a> {
         Self { curves, noise, alive, last: curves.last(), ceiling: (0..waits).map(ceiling).collect(), resamples }
     }
 
-    /// The greatest lag at which t_w is judged: its own age, or what is left of the run.
-    fn reach(&self, w: usize) -> f64 {
+    /// The lag comparable with the age of t_w: its age, or what is left of the run.
+    fn age(&self, w: usize) -> f64 {
         self.curves.waiting[w].min(self.last - self.curves.waiting[w])
+    }
+
+    /// The greatest lag up to which levels are sought: [`AGES`] times the age, but one age where curves are divided by the
+    /// noise at t_w, which changes later.
+    fn reach(&self, w: usize) -> f64 {
+        let ages = if self.noise.is_some() { 1.0 } else { AGES };
+        (ages * self.curves.waiting[w]).min(self.last - self.curves.waiting[w])
     }
 
     /// The waiting times that are judged: positive, not before `start`, followed for at least 0.9 of their own age.
@@ -144,7 +153,7 @@ impl<'a> Ensemble<'a> {
         if curve.lag.is_empty() { Passage::After(self.last - waiting) } else { curve.first_passage(level) }
     }
 
-    /// The mean curve at the lag where t_w is judged last.
+    /// The mean curve at the greatest lag that counts.
     fn height(&self, w: usize) -> Option<Estimate> {
         let lag = self.reach(w);
         let reached: Option<Vec<f64>> = self.alive.iter().map(|&r| self.curves.curve(r, w).at(lag)).collect();
@@ -153,8 +162,8 @@ impl<'a> Ensemble<'a> {
         self.resamples.estimate(|c| Some(sum(c) / self.divisor(w, c)))
     }
 
-    /// The highest level that every waiting time of the window reaches by its own age, for sure: the least height less two
-    /// standard errors. `None` if errors eat half of it.
+    /// The highest level that every waiting time of the window reaches, for sure: the least height less two standard
+    /// errors. `None` if errors eat two thirds of it.
     pub(super) fn level(&self, window: &[usize]) -> Option<f64> {
         let (mut safe, mut least) = (f64::INFINITY, f64::INFINITY);
         for &w in window {
@@ -162,7 +171,7 @@ impl<'a> Ensemble<'a> {
             safe = safe.min(height.value - 2.0 * height.error);
             least = least.min(height.value);
         }
-        (safe.is_finite() && safe > 0.5 * least && safe > 0.0).then_some(safe)
+        (safe.is_finite() && safe > least / 3.0 && safe > 0.0).then_some(safe)
     }
 
     /// tau of the waiting times of `window` at `level`.
@@ -217,7 +226,7 @@ impl<'a> Ensemble<'a> {
     pub(super) fn gamma(&self, window: &[usize]) -> Option<Estimate> {
         let mean = |c: &[f64]| {
             let one = |&w: &usize| {
-                let to = self.reach(w) * (1.0 + 1e-9);
+                let to = self.age(w) * (1.0 + 1e-9);
                 self.part(w, c, to / 3.2, to).exponent(0.0, f64::INFINITY)
             };
             let all: Option<Vec<f64>> = window.iter().map(one).collect();
