@@ -310,11 +310,11 @@ fn say_descent(verdict: &mut Verdict, evidence: &Evidence, descent: &Descent) {
     }
     match descent.t_1 {
         Some(t) => say(format!("Exploration ends at t_1 = {} {unit}.", interval(&t))),
-        None => say("The energy falls from the first step on: no phase of exploration.".to_owned()),
+        None => say("No phase of exploration is resolved: the energy falls from the first steps on.".to_owned()),
     }
     match descent.t_2 {
         Some(t) => say(format!("Descent ends at t_2 = {} {unit}.", interval(&t))),
-        None => say("The energy is still falling at the end.".to_owned()),
+        None => say("No end of descent is resolved: the energy still falls at the end.".to_owned()),
     }
 }
 
