@@ -54,6 +54,37 @@ fn langevin_at_zero_temperature_is_descent() {
     }
 }
 
+/// |x|^2 = N after every step, to rounding: N = 9, 4 eps N.
+#[test]
+fn the_sphere_is_never_left() {
+    for method in [
+        Method::Descent { step_size: 0.5.into() },
+        Method::Langevin { step_size: 0.5, temperature: Course::Constant(2.0) },
+    ] {
+        let mut run = stepper(Arc::new(Axes { n: 9 }), method);
+        for _ in 0..10 {
+            run.advance(1).unwrap();
+            let x = run.positions(0).to_f64();
+            assert!((glasslab_core::sum::dot(&x, &x) - 9.0).abs() < 36.0 * f64::EPSILON);
+        }
+    }
+}
+
+/// From one and the same start, every replica and every step has noise of its own.
+#[test]
+fn noise_is_independent() {
+    let mut run = stepper(Arc::new(Nothing), Method::Langevin { step_size: 0.5, temperature: 1.0.into() });
+    let mut increments = Vec::new();
+    for _ in 0..3 {
+        let before: Vec<f64> = (0..3).flat_map(|r| run.positions(r).to_f64()).collect();
+        run.advance(1).unwrap();
+        let after = (0..3).flat_map(|r| run.positions(r).to_f64());
+        increments.extend(after.zip(before).map(|(a, b)| a - b));
+    }
+    increments.sort_by(f64::total_cmp);
+    assert!(increments.windows(2).all(|w| w[1] - w[0] > 1e-12), "two of {increments:?} are the same");
+}
+
 /// Replica 1 starts where a step overshoots for ever; the others must not notice.
 struct OneFarOut(Quartic);
 
