@@ -54,10 +54,34 @@ fn backward(order: usize) -> Vec<f64> {
     weights
 }
 
-/// Residuals of C and R at node k and, if asked for, their derivatives.
+/// A trial for the new row: C, R, mu and the derivatives of mu.
+struct Trial<'a> {
+    t: f64,
+    c: &'a [f64],
+    r: &'a [f64],
+    mu: f64,
+    mu_c: Vec<f64>,
+    mu_r: Vec<f64>,
+}
+
+/// Derivatives of the residuals (of C, of R) at one node with respect to (C, R) at all nodes.
+struct Jacobian {
+    cc: Vec<f64>,
+    cr: Vec<f64>,
+    rc: Vec<f64>,
+    rr: Vec<f64>,
+}
+
+impl Jacobian {
+    fn new(nodes: usize) -> Self {
+        Self { cc: vec![0.0; nodes], cr: vec![0.0; nodes], rc: vec![0.0; nodes], rr: vec![0.0; nodes] }
+    }
+}
+
+/// Residuals of C and R at one node and, if asked for, their derivatives.
 struct Line {
     residual: [f64; 2],
-    jacobian: Vec<f64>,
+    jacobian: Option<Jacobian>,
 }
 
 impl Step<'_> {
@@ -120,105 +144,120 @@ impl Step<'_> {
         (mu, -t * force - beta * f.value(c[0]))
     }
 
+    /// Residuals, and Jacobian if asked for, of all nodes at the trial (c, r).
     fn lines(&self, rows: &[Row], past: &[Past], c: &[f64], r: &[f64], with_jacobian: bool) -> Vec<Line> {
-        let (n, unknown, f) = (rows.len(), self.lattice.intervals(), self.covariance);
-        let (nodes, t, beta) = (unknown + 1, self.clock.time(rows.len()), self.model.initial_beta());
+        let (unknown, t) = (self.lattice.intervals(), self.clock.time(rows.len()));
         let (mut mu_c, mut mu_r) = (vec![0.0; unknown], vec![0.0; unknown]);
         let (mu, _) = self.multiplier(t, c, r, Some((&mut mu_c, &mut mu_r)));
-        let weights = backward(ORDER);
-        let rate = 1.0 / (self.clock.step * (t + self.clock.linear));
-        let start = beta * f.first(c[0]);
+        let trial = Trial { t, c, r, mu, mu_c, mu_r };
         let arch = Arch::new();
         (0..unknown)
             .into_par_iter()
             .map(|k| {
                 arch.dispatch(|| {
-                    let (past, lattice) = (&past[k], self.lattice);
-                    let (mut jc, mut jr) = (Vec::new(), Vec::new());
-                    if with_jacobian {
-                        // Rows of the Jacobian: d residual_C / d(C, R), d residual_R / d(C, R).
-                        jc = vec![0.0; 2 * nodes];
-                        jr = vec![0.0; 2 * nodes];
-                    }
-                    let (mut into_c, mut into_r) = (0.0, 0.0);
-                    for j in 0..nodes {
-                        let place = k * nodes + j;
-                        // s in [0, t'].
-                        let w = lattice.phi[k] * t * lattice.weights[j];
-                        let at = &self.places.below[place];
-                        let (q, g) = (at.at(c), at.at(r));
-                        let row_c = past.correlation[j] + past.share * c[j];
-                        let row_r = past.response[j] + past.share * r[j];
-                        let (f1, f2) = (f.first(q), f.second(q));
-                        into_c += w * (f2 * g * row_c + f1 * row_r);
-                        if with_jacobian {
-                            let from_c = -w * (f.third(q) * g * row_c + f2 * row_r);
-                            let from_r = -w * f2 * row_c;
-                            scatter(&mut jc[..nodes], at, from_c);
-                            scatter(&mut jc[nodes..], at, from_r);
-                            jc[j] -= w * f2 * g * past.share;
-                            jc[nodes + j] -= w * f1 * past.share;
-                        }
-                        // s in [t', t].
-                        let w = lattice.psi[k] * t * lattice.weights[j];
-                        let (at, inner) = (&self.places.above[place], &self.places.inner[place]);
-                        let (q, g) = (at.at(c), at.at(r));
-                        let share = past.shares[j];
-                        let (mut through_c, mut through_r) = (past.through_c[j], past.through_r[j]);
-                        if share != 0.0 {
-                            through_c += share * inner.at(c);
-                            through_r += share * inner.at(r);
-                        }
-                        let f2 = f.second(q);
-                        into_c += w * f2 * g * through_c;
-                        into_r += w * f2 * g * through_r;
-                        if with_jacobian {
-                            let f3 = f.third(q);
-                            scatter(&mut jc[..nodes], at, -w * f3 * g * through_c);
-                            scatter(&mut jc[nodes..], at, -w * f2 * through_c);
-                            scatter(&mut jr[..nodes], at, -w * f3 * g * through_r);
-                            scatter(&mut jr[nodes..], at, -w * f2 * through_r);
-                            if share != 0.0 {
-                                scatter(&mut jc[..nodes], inner, -w * f2 * g * share);
-                                scatter(&mut jr[nodes..], inner, -w * f2 * g * share);
-                            }
-                        }
-                    }
-                    // C(t', 0).
-                    let first = past.correlation[0] + past.share * c[0];
-                    into_c += start * first;
-                    let slope = &lattice.slopes[k];
-                    let carried = lattice.phi[k] / t;
-                    let mut residual = [0.0; 2];
-                    for (part, (x, (into, of))) in
-                        residual.iter_mut().zip([c, r].into_iter().zip([(into_c, 0), (into_r, 1)]))
-                    {
-                        let mut derivative = weights[0] * x[k];
-                        for (m, w) in weights.iter().enumerate().skip(1) {
-                            let row = &rows[n - m];
-                            derivative += w * if of == 0 { row.correlation[k] } else { row.response[k] };
-                        }
-                        *part = rate * derivative - carried * slope.at(x) + mu * x[k] - into;
-                    }
-                    if with_jacobian {
-                        for p in 0..unknown {
-                            jc[p] += mu_c[p] * c[k];
-                            jc[nodes + p] += mu_r[p] * c[k];
-                            jr[p] += mu_c[p] * r[k];
-                            jr[nodes + p] += mu_r[p] * r[k];
-                        }
-                        let diagonal = rate * weights[0] + mu;
-                        jc[k] += diagonal;
-                        jr[nodes + k] += diagonal;
-                        scatter(&mut jc[..nodes], slope, -carried);
-                        scatter(&mut jr[nodes..], slope, -carried);
-                        jc[0] -= beta * f.second(c[0]) * first + start * past.share;
-                        jc.extend_from_slice(&jr);
-                    }
-                    Line { residual, jacobian: jc }
+                    let mut jacobian = with_jacobian.then(|| Jacobian::new(unknown + 1));
+                    let (into_c, into_r) = self.integrals(k, &past[k], &trial, jacobian.as_mut());
+                    let residual = self.residual(k, rows, &trial, into_c, into_r, jacobian.as_mut());
+                    Line { residual, jacobian }
                 })
             })
             .collect()
+    }
+
+    /// The integrals over the history in dC/dt and dR/dt at node k; their derivatives are taken off the Jacobian.
+    #[inline(always)]
+    fn integrals(&self, k: usize, past: &Past, trial: &Trial, mut jacobian: Option<&mut Jacobian>) -> (f64, f64) {
+        let (f, lattice, &Trial { t, c, r, .. }) = (self.covariance, self.lattice, trial);
+        let nodes = lattice.phi.len();
+        let (mut into_c, mut into_r) = (0.0, 0.0);
+        for j in 0..nodes {
+            let place = k * nodes + j;
+            // s in [0, t'].
+            let w = lattice.phi[k] * t * lattice.weights[j];
+            let at = &self.places.below[place];
+            let (q, g) = (at.at(c), at.at(r));
+            let row_c = past.correlation[j] + past.share * c[j];
+            let row_r = past.response[j] + past.share * r[j];
+            let (f1, f2) = (f.first(q), f.second(q));
+            into_c += w * (f2 * g * row_c + f1 * row_r);
+            if let Some(jacobian) = &mut jacobian {
+                scatter(&mut jacobian.cc, at, -w * (f.third(q) * g * row_c + f2 * row_r));
+                scatter(&mut jacobian.cr, at, -w * f2 * row_c);
+                jacobian.cc[j] -= w * f2 * g * past.share;
+                jacobian.cr[j] -= w * f1 * past.share;
+            }
+            // s in [t', t].
+            let w = lattice.psi[k] * t * lattice.weights[j];
+            let (at, inner) = (&self.places.above[place], &self.places.inner[place]);
+            let (q, g) = (at.at(c), at.at(r));
+            let share = past.shares[j];
+            let (mut through_c, mut through_r) = (past.through_c[j], past.through_r[j]);
+            if share != 0.0 {
+                through_c += share * inner.at(c);
+                through_r += share * inner.at(r);
+            }
+            let f2 = f.second(q);
+            into_c += w * f2 * g * through_c;
+            into_r += w * f2 * g * through_r;
+            if let Some(jacobian) = &mut jacobian {
+                let f3 = f.third(q);
+                scatter(&mut jacobian.cc, at, -w * f3 * g * through_c);
+                scatter(&mut jacobian.cr, at, -w * f2 * through_c);
+                scatter(&mut jacobian.rc, at, -w * f3 * g * through_r);
+                scatter(&mut jacobian.rr, at, -w * f2 * through_r);
+                if share != 0.0 {
+                    scatter(&mut jacobian.cc, inner, -w * f2 * g * share);
+                    scatter(&mut jacobian.rr, inner, -w * f2 * g * share);
+                }
+            }
+        }
+        // The equilibrium start, with C(t', 0).
+        let beta = self.model.initial_beta();
+        let first = past.correlation[0] + past.share * c[0];
+        into_c += beta * f.first(c[0]) * first;
+        if let Some(jacobian) = jacobian {
+            jacobian.cc[0] -= beta * (f.second(c[0]) * first + f.first(c[0]) * past.share);
+        }
+        (into_c, into_r)
+    }
+
+    /// Residuals dC/dt + mu C - (integrals) and the same of R at node k, with d/dt at fixed t' from backward differences
+    /// at fixed phi and the transport -(phi/t) d/dphi.
+    #[inline(always)]
+    fn residual(
+        &self,
+        k: usize,
+        rows: &[Row],
+        trial: &Trial,
+        into_c: f64,
+        into_r: f64,
+        jacobian: Option<&mut Jacobian>,
+    ) -> [f64; 2] {
+        let (n, &Trial { t, c, r, mu, ref mu_c, ref mu_r }) = (rows.len(), trial);
+        let weights = backward(ORDER);
+        let rate = 1.0 / (self.clock.step * (t + self.clock.linear));
+        let (slope, carried) = (&self.lattice.slopes[k], self.lattice.phi[k] / t);
+        let (mut change_c, mut change_r) = (weights[0] * c[k], weights[0] * r[k]);
+        for (m, w) in weights.iter().enumerate().skip(1) {
+            change_c += w * rows[n - m].correlation[k];
+            change_r += w * rows[n - m].response[k];
+        }
+        if let Some(jacobian) = jacobian {
+            for p in 0..mu_c.len() {
+                jacobian.cc[p] += mu_c[p] * c[k];
+                jacobian.cr[p] += mu_r[p] * c[k];
+                jacobian.rc[p] += mu_c[p] * r[k];
+                jacobian.rr[p] += mu_r[p] * r[k];
+            }
+            for diagonal in [&mut jacobian.cc, &mut jacobian.rr] {
+                diagonal[k] += rate * weights[0] + mu;
+                scatter(diagonal, slope, -carried);
+            }
+        }
+        [
+            rate * change_c - carried * slope.at(c) + mu * c[k] - into_c,
+            rate * change_r - carried * slope.at(r) + mu * r[k] - into_r,
+        ]
     }
 
     /// The row after `rows` (at least ROWS of them): Newton iteration, with the factors of the first Jacobian as long as
@@ -251,12 +290,14 @@ impl Step<'_> {
                 Some(f) => f,
                 None => {
                     let mut matrix = Vec::with_capacity(4 * unknown * unknown);
-                    for part in 0..2 {
-                        for line in &lines {
-                            let row = &line.jacobian[2 * nodes * part..];
-                            matrix.extend_from_slice(&row[..unknown]);
-                            matrix.extend_from_slice(&row[nodes..nodes + unknown]);
-                        }
+                    let jacobians = || lines.iter().filter_map(|line| line.jacobian.as_ref());
+                    for j in jacobians() {
+                        matrix.extend_from_slice(&j.cc[..unknown]);
+                        matrix.extend_from_slice(&j.cr[..unknown]);
+                    }
+                    for j in jacobians() {
+                        matrix.extend_from_slice(&j.rc[..unknown]);
+                        matrix.extend_from_slice(&j.rr[..unknown]);
                     }
                     Factors::new(2 * unknown, matrix)?
                 }

@@ -14,6 +14,7 @@ mod implicit;
 mod lattice;
 mod linear;
 pub mod logarithmic;
+mod march;
 pub mod model;
 mod places;
 pub mod solution;

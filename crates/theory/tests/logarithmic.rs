@@ -49,7 +49,7 @@ fn compare(mut model: MeanField, tolerance: f64) {
             assert!((r.value - uniform.response(i, j)).abs() < r.error + tolerance, "{model:?} R({t}, {s})");
         }
         let chi = solution.integrated_response(0.5 * t, 0.5 * t).unwrap();
-        if i % 10 == 0 && i >= 20 {
+        if i >= 20 && i.is_multiple_of(10) {
             let reference = uniform.integrated_response(i, i / 2);
             assert!((chi.value - reference).abs() < chi.error + tolerance, "{model:?} chi({t}): {chi:?} {reference}");
         }
