@@ -1,2 +1,36 @@
-//! The command line of glasslab.
-fn main() {}
+//! The command line of glasslab: parses, calls the laboratory, prints; no physics here.
+#![forbid(unsafe_code)]
+
+mod args;
+mod output;
+mod progress;
+mod verbs;
+
+use args::{Cli, Verb};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Exit codes: 0 done, 1 a check failed or a run was interrupted, 2 could not run.
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(threads) = cli.common.threads {
+        glasslab_lab::set_threads(threads as usize);
+    }
+    let outcome = match &cli.verb {
+        Verb::Age(age) => verbs::age::age(age, &cli.common),
+        Verb::Run(run) => verbs::run::run(run, &cli.common),
+        Verb::Report(report) => verbs::report::report(report, &cli.common),
+        Verb::Systems(list) => verbs::list::systems(list, &cli.common),
+        Verb::Datasets(list) => verbs::list::datasets(list, &cli.common),
+        Verb::Presets(list) => verbs::list::presets(list, &cli.common),
+        Verb::Completions { shell } => verbs::list::completions(*shell),
+        Verb::Reference => verbs::list::reference(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,1 +1,39 @@
-//! glasslab: lab.
+//! The laboratory: plans, registry, running, summaries; joins Systems, dynamics, observers, records and reports.
+//!
+//! ```no_run
+//! use glasslab_lab::{RunOptions, age_plan, run};
+//!
+//! let plan = age_plan(&["toy-under".to_owned()], &Default::default())?;
+//! let outcome = run(&plan, &RunOptions::default(), &mut ())?;
+//! println!("{}", outcome.table());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod age;
+mod error;
+mod exact;
+mod fields;
+mod page;
+mod plan;
+pub mod presets;
+mod quench;
+pub mod registry;
+mod run;
+mod summary;
+
+pub use age::{Changes, age_plan, toml_value};
+pub use error::{LabError, plan_error};
+pub use glasslab_core as core;
+pub use glasslab_nets::data as datasets;
+pub use page::report_runs;
+pub use plan::{Grid, Plan, Quench};
+pub use quench::{Quenching, method_words};
+pub use run::{Estimate, Outcome, RunOptions, Watch, estimate, run};
+pub use summary::{QuenchSummary, Summary};
+
+/// Sets the number of threads of all parallel work; results do not depend on it. Only the first call has an effect.
+pub fn set_threads(threads: usize) {
+    // A second call finds the pool built: the first choice stays.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global();
+}

@@ -1,0 +1,159 @@
+//! The command line as data: help, shell completion and the reference page come from this one definition.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// The laboratory that treats neural-network training as the quench of a physical system.
+#[derive(Parser, Debug)]
+#[command(name = "glasslab", version, about, max_term_width = 110, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Flags that every verb takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags that every verb takes.
+#[derive(Args, Debug, Clone)]
+pub struct Common {
+    /// Print one JSON document on stdout, everything else on stderr.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Threads to compute with (default: all cores). Results do not depend on it.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub threads: Option<u32>,
+}
+
+/// Where a run goes and how it goes on.
+#[derive(Args, Debug, Clone)]
+pub struct Place {
+    /// Folder of the run (default: runs/NAME, or the next free runs/NAME-2, -3, ...).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the stopped run in --out DIR; refused if the plan differs.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+    /// Seconds of computing between checkpoints. Results do not depend on it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
+    pub checkpoint_every: f64,
+    /// Print the resolved plan and the memory it needs, and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What can be done.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Quench networks and glasses, measure two-time functions, say who ages; with no SYSTEM: the over- and the
+    /// under-parametrised toy model on real digits beside the 3-spin glass.
+    Age(Age),
+    /// Carry out a plan (TOML file) or a preset by name.
+    Run(Run),
+    /// Write the report of one or several runs again.
+    Report(Report),
+    /// List the systems and their parameters.
+    Systems(List),
+    /// List the data sets.
+    Datasets(List),
+    /// List the presets; with a NAME print that plan.
+    Presets(List),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the reference page of the command line (Markdown).
+    #[command(hide = true)]
+    Reference,
+}
+
+/// Arithmetic.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub enum Digits {
+    /// 32-bit.
+    F32,
+    /// 64-bit.
+    F64,
+}
+
+/// Flags of `age`.
+#[derive(Args, Debug)]
+pub struct Age {
+    /// Systems or named quenches (`glasslab systems`, `glasslab presets`); all flags below apply to each of them.
+    #[arg(value_name = "SYSTEM")]
+    pub systems: Vec<String>,
+    /// Data set of the networks: a name from `glasslab datasets`, or a folder of IDX or CIFAR files.
+    #[arg(long, value_name = "NAME|DIR")]
+    pub data: Option<String>,
+    /// Replicas (seeds) of each realisation.
+    #[arg(long, value_name = "R")]
+    pub replicas: Option<i64>,
+    /// Realisations of the disorder (glasses).
+    #[arg(long, value_name = "S")]
+    pub samples: Option<i64>,
+    /// Steps.
+    #[arg(long, value_name = "N")]
+    pub steps: Option<i64>,
+    /// Learning rate (SGD).
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub rate: Option<f64>,
+    /// Momentum (SGD).
+    #[arg(long, value_name = "M", allow_negative_numbers = true)]
+    pub momentum: Option<f64>,
+    /// Mini-batch size (SGD).
+    #[arg(long, value_name = "B", allow_negative_numbers = true)]
+    pub batch: Option<i64>,
+    /// Temperature (Langevin, hops).
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub temperature: Option<f64>,
+    /// Time step (glasses).
+    #[arg(long, value_name = "DT", allow_negative_numbers = true)]
+    pub step_size: Option<f64>,
+    /// Arithmetic of the native kernels.
+    #[arg(long, value_enum)]
+    pub precision: Option<Digits>,
+    /// Any parameter of the system, as NAME=VALUE in TOML (repeatable): --set hidden=100 --set widths=[50,50].
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of all random streams.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where it goes.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Flags of `run`.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// A plan file, or the name of a preset.
+    #[arg(value_name = "PLAN")]
+    pub plan: String,
+    /// Seed of all random streams, instead of the plan's.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where it goes.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Flags of `report`.
+#[derive(Args, Debug)]
+pub struct Report {
+    /// Folders of runs.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// The HTML file to write (default: report.html in the run, or in this folder for several runs).
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Flags of the lists.
+#[derive(Args, Debug)]
+pub struct List {
+    /// Only this one, in full.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}

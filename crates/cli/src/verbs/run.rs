@@ -1,0 +1,75 @@
+//! `glasslab run`: carries out a plan.
+
+use crate::args::{Common, Place, Run};
+use crate::output;
+use crate::progress::Bars;
+use anyhow::{Context, Result, bail};
+use glasslab_lab::{Plan, RunOptions, plan_error, presets};
+use serde_json::json;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Runs a plan file, or a preset by name.
+pub fn run(args: &Run, common: &Common) -> Result<ExitCode> {
+    let path = Path::new(&args.plan);
+    let (text, folder) = if path.is_file() {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("the plan {} cannot be read", path.display()))?;
+        (text, path.parent().map(Path::to_path_buf).unwrap_or_default())
+    } else if let Some(preset) = presets::find(&args.plan) {
+        (preset.text.to_owned(), Default::default())
+    } else {
+        let near = presets::nearest(&args.plan).map_or(String::new(), |n| format!("; did you mean the preset `{n}`?"));
+        bail!(
+            "there is no plan file and no preset called `{}`{near} (`glasslab presets` lists the presets)",
+            args.plan
+        );
+    };
+    let mut plan = Plan::parse(&text).map_err(|c| plan_error(&args.plan, c))?;
+    if let Some(seed) = args.seed {
+        plan.seed = seed;
+    }
+    carry_out(&plan, &folder, &args.place, common)
+}
+
+/// Runs a checked plan in its place, prints the summary.
+pub fn carry_out(plan: &Plan, folder: &Path, place: &Place, common: &Common) -> Result<ExitCode> {
+    if !(place.checkpoint_every > 0.0 && place.checkpoint_every.is_finite()) {
+        bail!("--checkpoint-every = {}: give a number of seconds > 0", place.checkpoint_every);
+    }
+    if place.dry_run {
+        let estimate = glasslab_lab::estimate(plan, folder)?;
+        output::text(common, &format!("{}\n# memory: {estimate}", plan.to_toml()));
+        output::json(common, &json!({"plan": plan, "memory_bytes": estimate.bytes()}))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        eprintln!("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+    })
+    .context("no handler for Ctrl-C could be installed")?;
+    let options = RunOptions {
+        out: place.out.clone(),
+        resume: place.resume,
+        checkpoint_every: Duration::from_secs_f64(place.checkpoint_every),
+        data_folder: folder.to_path_buf(),
+        interrupt: interrupted,
+    };
+    let outcome = glasslab_lab::run(plan, &options, &mut Bars::default())?;
+    output::text(common, &outcome.table());
+    if outcome.interrupted {
+        let again = format!("stopped early; go on with --out {} --resume", outcome.dir.display());
+        output::text(common, &again);
+    } else {
+        output::text(common, &format!("report: {}", outcome.dir.join("report.html").display()));
+    }
+    output::json(common, &outcome.json())?;
+    Ok(if outcome.interrupted { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}

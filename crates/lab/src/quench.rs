@@ -1,0 +1,219 @@
+//! One quench: its Systems, its Stepper, its observers, advanced from event to event.
+
+use crate::plan::Quench;
+use crate::registry;
+use glasslab_core::parameter::Build;
+use glasslab_core::{
+    Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Space, State, Stepper, Streams, System, View,
+};
+use glasslab_observe::{Energies, Noise, Norms, TwoTime};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A quench in motion.
+pub struct Quenching {
+    plan: Quench,
+    systems: Vec<Arc<dyn System>>,
+    stepper: Ensemble,
+    observers: Vec<Box<dyn Observer>>,
+    /// Steps between calls of `advance` that keep the program responsive, from measured speed.
+    stride: u64,
+}
+
+/// How long the loop may be deaf to an interruption, about.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+impl Quenching {
+    /// Builds Systems, Steppers (native where there are) and observers. Relative data paths start from `folder`.
+    pub fn new(plan: &Quench, seed: u64, folder: &Path) -> Result<Self, Fault> {
+        let entry = registry::find(&plan.system)
+            .ok_or_else(|| Fault::input("system", &plan.system, registry::unknown_system(&plan.system)))?;
+        let parameters = Parameters::check(&(entry.parameters)(), &plan.parameters).map_err(Fault::Input)?;
+        // Quenches of one plan draw from streams of their own: the key holds the quench's name.
+        let streams = Streams::new(seed ^ glasslab_core::random::fnv1a(plan.name.as_bytes()));
+        let mut systems = Vec::new();
+        let mut members = Vec::new();
+        for sample in 0..plan.samples {
+            let build = Build { streams, sample, folder: folder.to_owned(), precision: plan.precision };
+            let system = (entry.build)(&parameters, &build)?;
+            let job = Job {
+                method: plan.method.clone(),
+                streams,
+                replicas: sample * plan.replicas..(sample + 1) * plan.replicas,
+                precision: plan.precision,
+            };
+            members.push(glasslab_dynamics::stepper(Arc::clone(&system), &job)?);
+            systems.push(system);
+        }
+        let stepper = Ensemble::new(members);
+        let (waiting, lags, losses) = (plan.grid.waiting(), plan.grid.lags(plan.steps), plan.grid.losses(plan.steps));
+        let view = View::new(&stepper, &systems);
+        let mut observers: Vec<Box<dyn Observer>> = vec![
+            Box::new(Energies::new(losses.clone(), &view)),
+            Box::new(TwoTime::new(&waiting, &lags, plan.steps, &view)),
+            Box::new(Norms::new(&losses, &view)),
+        ];
+        if let Some(noise) = Noise::new(waiting, &plan.method, &view) {
+            observers.push(Box::new(noise));
+        }
+        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1 })
+    }
+
+    /// Bytes that references, tables, replicas and Systems will hold, about.
+    pub fn memory(&self) -> u64 {
+        let observers: u64 = self.observers.iter().map(|o| o.memory()).sum();
+        let systems: u64 = self.systems.iter().map(|s| s.memory()).sum();
+        // Positions, momenta and forces of each replica.
+        observers + systems + 3 * 8 * (self.stepper.dof() * self.stepper.replicas()) as u64
+    }
+
+    /// The Stepper.
+    pub fn stepper(&self) -> &dyn Stepper {
+        &self.stepper
+    }
+
+    /// The first System.
+    pub fn system(&self) -> &dyn System {
+        &*self.systems[0]
+    }
+
+    /// Physical time per step at the start: the unit of the axes.
+    pub fn step_size(&self) -> f64 {
+        self.stepper.time_at(1)
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        self.stepper.clock().step
+    }
+
+    /// True if all steps are done.
+    pub fn is_done(&self) -> bool {
+        self.step() >= self.plan.steps
+    }
+
+    fn next_event(&self) -> Option<u64> {
+        let after = self.step() + 1;
+        self.observers.iter().filter_map(|o| o.schedule().next(after)).min().filter(|&s| s <= self.plan.steps)
+    }
+
+    fn observe(&mut self) -> Result<(), Fault> {
+        let step = self.step();
+        let view = View::new(&self.stepper, &self.systems);
+        for observer in &mut self.observers {
+            if observer.schedule().contains(step) {
+                observer.observe(&view)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Observes the initial condition. Call once, at step 0.
+    pub fn start(&mut self) -> Result<(), Fault> {
+        self.observe()
+    }
+
+    /// Goes on for about `time`, or to the end, or until `interrupt` is set; calls `at` with the step now and then.
+    pub fn advance(&mut self, time: Duration, interrupt: &AtomicBool, at: &mut dyn FnMut(u64)) -> Result<(), Fault> {
+        let begin = Instant::now();
+        while !self.is_done() && !interrupt.load(Ordering::Relaxed) && begin.elapsed() < time {
+            let event = self.next_event().unwrap_or(self.plan.steps);
+            let steps = (event - self.step()).min(self.stride);
+            let before = Instant::now();
+            self.stepper.advance(steps)?;
+            let spent = before.elapsed();
+            // Only how long the loop is deaf depends on the clock, never a result.
+            if spent < PATIENCE / 2 && steps == self.stride {
+                self.stride = self.stride.saturating_mul(2);
+            } else if spent > PATIENCE {
+                self.stride = (self.stride / 2).max(1);
+            }
+            if self.step() == event {
+                self.observe()?;
+            }
+            at(self.step());
+        }
+        Ok(())
+    }
+
+    /// All that is needed to go on.
+    pub fn save(&self) -> State {
+        let mut state = State::default();
+        state.nest("stepper", self.stepper.save());
+        for observer in &self.observers {
+            state.nest(&format!("observer/{}", observer.name()), observer.save());
+        }
+        state
+    }
+
+    /// The inverse of [`Quenching::save`].
+    pub fn load(&mut self, state: &State) -> Result<(), Fault> {
+        self.stepper.load(&state.part("stepper"))?;
+        for observer in &mut self.observers {
+            observer.load(&state.part(&format!("observer/{}", observer.name())))?;
+        }
+        Ok(())
+    }
+
+    /// What was measured so far, with the facts that a reader needs.
+    pub fn records(&self) -> Dataset {
+        let view = View::new(&self.stepper, &self.systems);
+        let mut all = Dataset::default();
+        for observer in &self.observers {
+            all.merge(observer.records(&view));
+        }
+        let time = if self.system().extensive() { "time" } else { "steps" };
+        let temperature = match &self.plan.method {
+            Method::Langevin { temperature, .. } => temperature.at(f64::MAX),
+            Method::Hop { temperature, .. } => *temperature,
+            _ => 0.0,
+        };
+        if let Some((value, name)) = self.system().reference_energy(temperature) {
+            all.attributes.insert("reference_energy".to_owned(), format!("{value}"));
+            all.attributes.insert("reference_name".to_owned(), name.to_owned());
+        }
+        let space = match self.system().space() {
+            Space::Flat => "flat",
+            Space::Sphere { .. } => "sphere",
+            Space::Torus { .. } => "torus",
+        };
+        let sources: Vec<String> =
+            self.system().citations().iter().map(|c| format!("{}\t{}", c.text, c.locator)).collect();
+        let facts = [
+            ("quench", self.plan.name.clone()),
+            ("label", self.plan.label.clone()),
+            ("system", self.plan.system.clone()),
+            ("method", method_words(&self.plan.method)),
+            ("dof", self.stepper.dof().to_string()),
+            ("replicas_per_sample", self.plan.replicas.to_string()),
+            ("samples", self.plan.samples.to_string()),
+            ("unit_of_time", time.to_owned()),
+            ("space", space.to_owned()),
+            ("sources", sources.join("\n")),
+            ("time_per_step", format!("{}", self.step_size())),
+        ];
+        all.attributes.extend(facts.map(|(k, v)| (k.to_owned(), v)));
+        all
+    }
+}
+
+/// A method in words, for tables and axes.
+pub fn method_words(method: &Method) -> String {
+    let course = |c: &glasslab_core::Course| match c {
+        glasslab_core::Course::Constant(v) => format!("{v}"),
+        other => format!("{other:?}"),
+    };
+    match method {
+        Method::Sgd { rate, momentum, batch } => {
+            format!("SGD, B = {batch}, rate {}, momentum {momentum}", course(rate))
+        }
+        Method::Descent { step_size } => format!("gradient descent, dt = {}", course(step_size)),
+        Method::Langevin { step_size, temperature } => {
+            format!("Langevin, T = {}, dt = {step_size}", course(temperature))
+        }
+        Method::Hop { step_size, temperature } => format!("thermal hops, T = {temperature}, dt = {step_size}"),
+        other => other.name().to_owned(),
+    }
+}
