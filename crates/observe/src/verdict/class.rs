@@ -265,9 +265,10 @@ fn stationary(
             verdict.why.push("The displacement depends on the lag alone, and grows like it: diffusion.".to_owned());
             return Class::Diffusion;
         }
+        let measure = if verdict.rescaled { ", measured against its noise" } else { "" };
         verdict
             .why
-            .push("Aging was interrupted: the system now moves on at the same pace whatever its age.".to_owned());
+            .push(format!("Aging was interrupted: the system now moves on at one pace whatever its age{measure}."));
         if gamma.low > 1.2 {
             verdict.why.push("It moves faster than free diffusion: part of the motion is directed.".to_owned());
         }
