@@ -139,7 +139,8 @@ impl<S: Simd, T: Real> Finish<S, T> for Back<T> {
 }
 
 impl<T: Real> Block<'_, T> {
-    /// Finds the inputs that are not background in all samples, and writes them [active, COLUMNS].
+    /// Finds the inputs that are not background in all samples, and writes them [active, COLUMNS]. Columns beyond the
+    /// samples repeat others: their derivatives are set to 0 at the top.
     #[inline(always)]
     fn turn(&mut self, inputs: usize, width: usize) {
         self.active.clear();
@@ -150,16 +151,16 @@ impl<T: Real> Block<'_, T> {
                 bits &= bits - 1;
             }
         }
-        for first in (0..self.inputs.len()).step_by(16) {
-            let some = &self.inputs[first..(first + 16).min(self.inputs.len())];
-            let mut rows: [&[T]; 16] = [&[]; 16];
-            for (slot, &row) in rows.iter_mut().zip(some) {
-                *slot = &self.table.row(row as usize)[..inputs];
+        let mut starts = [self.table.start(self.inputs[0] as usize); 16];
+        for first in (0..width).step_by(16) {
+            for (start, &row) in starts.iter_mut().zip(self.inputs.get(first..).unwrap_or(&[])) {
+                *start = self.table.start(row as usize);
             }
             let to = (first + 16).min(width);
             for (line, &i) in self.turned.chunks_exact_mut(T::COLUMNS).zip(&*self.active) {
-                for (entry, row) in line[first..to].iter_mut().zip(&rows) {
-                    *entry = row.get(i as usize).copied().unwrap_or(T::ZERO);
+                for (entry, start) in line[first..to].iter_mut().zip(&starts) {
+                    // SAFETY: i is one of the columns of the table, of which `start` is the beginning of a row.
+                    *entry = unsafe { *start.add(i as usize) };
                 }
             }
         }
