@@ -88,6 +88,15 @@ fn table_at_zero_temperature() {
 }
 
 #[test]
+fn a_peer_in_the_other_convention() {
+    // DYNAMITE (arXiv:2604.06309; f(q) = q^p: energies times sqrt 2, times over sqrt 2) prints e = -0.213420 at
+    // t = 0.072243: six digits of the energy, and half a unit of the last digit of t times |de/dt| < 3.
+    let scale = 2_f64.sqrt();
+    let found = COLD.energy(0.072243 * scale).unwrap();
+    assert!((scale * found.value + 0.213420).abs() < 0.5e-6 + 1.5e-6 + scale * found.error, "{found:?}");
+}
+
+#[test]
 fn energies_at_half_temperature() {
     // Source: glasses notes: T = 0.5, to 2e-3.
     let solution = MeanField::pure(3, 0.5, 50.0).solve(1e-4).unwrap();
