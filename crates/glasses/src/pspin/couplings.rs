@@ -65,6 +65,11 @@ impl Couplings {
     /// For each replica of x [R, N]: force_i <- sum over tuples with i of J times the other spins, and the sum over all
     /// tuples of J times all spins is returned. One pass over the couplings, all threads, f32 products.
     pub(super) fn contract(&self, x: &[f64], force: &mut [f64]) -> Vec<f64> {
+        self.contract_with(pulp::Arch::new(), x, force)
+    }
+
+    /// [`Couplings::contract`] with a given instruction set.
+    pub(super) fn contract_with(&self, instructions: pulp::Arch, x: &[f64], force: &mut [f64]) -> Vec<f64> {
         let n = self.n;
         let spins: Vec<Vec<[f32; LANES]>> = x.chunks(n).map(lanes).collect();
         let (entries, _) = self.entries().as_chunks::<LANES>();
@@ -72,7 +77,7 @@ impl Couplings {
             .map(|chunk| {
                 let mut sums: Vec<Sums> = spins.iter().map(|_| Sums::new(n)).collect();
                 let units = &self.layout.units[chunk.clone()];
-                pulp::Arch::new().dispatch(kernel::Pass { units, entries, spins: &spins, sums: &mut sums });
+                instructions.dispatch(kernel::Pass { units, entries, spins: &spins, sums: &mut sums });
                 sums
             })
             .collect();

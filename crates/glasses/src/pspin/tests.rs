@@ -76,3 +76,24 @@ fn too_large_is_refused_with_the_numbers() {
     }
     assert!(matches!(SphericalPSpin::new(4, 10, Streams::new(0), 0), Err(Fault::Input(_))));
 }
+
+/// Scalar, AVX2 and AVX-512 (where there are such) round alike.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn instruction_sets_give_the_same_bits() {
+    for (p, n) in [(2, 77), (3, 61)] {
+        let system = SphericalPSpin::new(p, n, Streams::new(5), 0).unwrap();
+        let mut x = vec![0.0; n];
+        system.initial(Streams::new(5), 0, &mut x).unwrap();
+        let run = |instructions| {
+            let mut force = vec![0.0; n];
+            let total = system.couplings.contract_with(instructions, &x, &mut force);
+            (total, force)
+        };
+        let scalar = run(pulp::Arch::Scalar);
+        assert_eq!(scalar, run(pulp::Arch::new()), "p = {p}");
+        if let Some(avx2) = pulp::x86::V3::try_new() {
+            assert_eq!(scalar, run(pulp::Arch::V3(avx2)), "p = {p}, AVX2");
+        }
+    }
+}
