@@ -29,9 +29,10 @@ pub fn coupling_variance(p: usize, n: usize) -> f64 {
 /// Convention: covariance <H(s)H(s')> = N f(q), f(q) = q^p/2 ("physics"). Where f = q^p is used, energies and temperatures
 /// are sqrt 2 larger and times sqrt 2 shorter.
 ///
-/// Couplings are f32, products and sums over one triangle f32, all longer sums f64: a force component is off by about
-/// 1e-6 of itself, the energy by less than 1e-6 of sqrt(N) (checked by `force_agrees_with_plain_f64`). Memory 4 N^p/p!
-/// bytes; a force costs one pass over it for all replicas.
+/// Couplings are f32, products and sums over one triangle f32, all longer sums f64. Against plain f64 sums over the same
+/// couplings, up to N = 400 (p = 3) and 2000 (p = 2): a force component, of size about 1, is off by 2e-7 rms and 1e-6 at
+/// worst, the energy per spin by less than 1e-8 (bounds checked by `force_agrees_with_plain_f64`). Memory 4 N^p/p! bytes; a
+/// force costs one pass over it for all replicas.
 ///
 /// The start of a replica is uniform on the sphere (infinite temperature), stream ("initial", replica, 0).
 ///
