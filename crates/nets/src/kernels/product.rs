@@ -67,9 +67,15 @@ impl<T: Real> WithSimd for Product<'_, T> {
         let mut panel = Buffer::<T>::new(k * wide);
         for from in (0..n).step_by(wide) {
             let width = (n - from).min(wide);
-            for (p, row) in panel.chunks_exact_mut(wide).enumerate() {
-                for (j, entry) in row[..width].iter_mut().enumerate() {
-                    *entry = self.b.values[p * self.b.row + (from + j) * self.b.column];
+            let entry = |p: usize, j: usize| self.b.values[p * self.b.row + (from + j) * self.b.column];
+            // Along the memory of b.
+            if self.b.row < self.b.column {
+                for j in 0..width {
+                    panel.chunks_exact_mut(wide).enumerate().for_each(|(p, row)| row[j] = entry(p, j));
+                }
+            } else {
+                for (p, row) in panel.chunks_exact_mut(wide).enumerate() {
+                    row[..width].iter_mut().enumerate().for_each(|(j, v)| *v = entry(p, j));
                 }
             }
             let left = Left { at: self.a.values.as_ptr(), row: self.a.row, depths: Step(self.a.column) };

@@ -133,20 +133,20 @@ unsafe fn tile<S: Simd, T: Real, D: Depths, R: Rows<T>, F: Finish<S, T>, const M
         for k in 0..depth {
             let row = right.row(k).add(j);
             let mut b = [zero; N];
-            for c in 0..N {
-                b[c] = T::load(simd, row.add(c * lanes));
+            for (c, b) in b.iter_mut().enumerate() {
+                *b = T::load(simd, row.add(c * lanes));
             }
             let a = a.add(left.depths.offset(k));
-            for r in 0..M {
+            for (r, sums) in sums.iter_mut().enumerate() {
                 let a = T::splat(simd, *a.add(r * left.row));
-                for c in 0..N {
-                    sums[r][c] = T::mul_add(simd, a, b[c], sums[r][c]);
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = T::mul_add(simd, a, b, *sum);
                 }
             }
         }
-        for r in 0..M {
-            for c in 0..N {
-                done[r][c].write(sums[r][c]);
+        for (done, sums) in done.iter_mut().zip(sums) {
+            for (done, sum) in done.iter_mut().zip(sums) {
+                done.write(sum);
             }
         }
         for (r, done) in done.iter().enumerate() {
@@ -160,6 +160,7 @@ unsafe fn tile<S: Simd, T: Real, D: Depths, R: Rows<T>, F: Finish<S, T>, const M
 }
 
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 unsafe fn strip<S: Simd, T: Real, D: Depths, R: Rows<T>, F: Finish<S, T>, const N: usize>(
     simd: S,
     rows: std::ops::Range<usize>,

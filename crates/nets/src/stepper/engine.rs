@@ -57,13 +57,19 @@ pub(super) struct Stage<T> {
     pub delta: Buffer<T>,
 }
 
+/// Inputs of one block, unit by unit.
+struct Turned<T> {
+    values: Buffer<T>,
+    active: Vec<u32>,
+}
+
 /// Work space of one step; nothing in it outlives the step.
 pub(super) struct Space<T> {
     pub stages: Vec<Stage<T>>,
     /// Columns of all blocks: the batch rounded up.
     pub columns: usize,
     /// Inputs of one block [inputs, COLUMNS] and which of them are used, per thread.
-    turned: Vec<(Buffer<T>, Vec<u32>)>,
+    turned: Vec<Turned<T>>,
     /// 0, 1, 2, ...
     counting: Vec<u32>,
     /// What a pixel 0 becomes [inputs, padded].
@@ -103,7 +109,9 @@ impl<T: Real> Space<T> {
         Self {
             stages,
             columns,
-            turned: (0..slots).map(|_| (Buffer::new(dense.widths[0] * T::COLUMNS), Vec::new())).collect(),
+            turned: (0..slots)
+                .map(|_| Turned { values: Buffer::new(dense.widths[0] * T::COLUMNS), active: Vec::new() })
+                .collect(),
             counting: (0..longest as u32).collect(),
             background,
             inputs: Vec::with_capacity(batch),
@@ -141,7 +149,7 @@ impl<T: Real> Space<T> {
         let (inputs, labels) = (&self.inputs, &self.labels);
         let x_read: &[T] = x;
         let (counting, background) = (&self.counting, &self.background);
-        let run = |(slot, (turned, losses)): (usize, (&mut (Buffer<T>, Vec<u32>), &mut [f64]))| {
+        let run = |(slot, (turned, losses)): (usize, (&mut Turned<T>, &mut [f64]))| {
             for (block, losses) in (slot * share..blocks).zip(losses.chunks_mut(T::COLUMNS)) {
                 let from = block * T::COLUMNS;
                 let to = (from + T::COLUMNS).min(inputs.len());
@@ -157,8 +165,8 @@ impl<T: Real> Space<T> {
                     background,
                     labels: &labels[from..to],
                     scale: T::from_f64(1.0 / inputs.len() as f64),
-                    turned: &mut turned.0,
-                    active: &mut turned.1,
+                    turned: &mut turned.values,
+                    active: &mut turned.active,
                     losses: &mut losses[..to - from],
                 });
             }
