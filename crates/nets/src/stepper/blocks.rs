@@ -151,16 +151,42 @@ impl<T: Real> Block<'_, T> {
                 bits &= bits - 1;
             }
         }
-        let mut starts = [self.table.start(self.inputs[0] as usize); 16];
-        for first in (0..width).step_by(16) {
-            for (start, &row) in starts.iter_mut().zip(self.inputs.get(first..).unwrap_or(&[])) {
-                *start = self.table.start(row as usize);
+        let start = |b: usize| self.table.start(self.inputs[b.min(self.inputs.len() - 1)] as usize);
+        // Four samples at a time, so that a store holds four entries and the addresses stay in registers.
+        for (active, lines) in self.active.chunks(32).zip(self.turned.chunks_mut(32 * T::COLUMNS)) {
+            for b in (0..width).step_by(4) {
+                let [p, q, r, s] = [start(b), start(b + 1), start(b + 2), start(b + 3)];
+                for (line, &i) in lines.chunks_exact_mut(T::COLUMNS).zip(active) {
+                    let i = i as usize;
+                    // SAFETY: i is one of the columns of the table, of which p, q, r, s begin rows.
+                    let four = unsafe { [*p.add(i), *q.add(i), *r.add(i), *s.add(i)] };
+                    line[b..b + 4].copy_from_slice(&four);
+                }
             }
-            let to = (first + 16).min(width);
-            for (line, &i) in self.turned.chunks_exact_mut(T::COLUMNS).zip(&*self.active) {
-                for (entry, start) in line[first..to].iter_mut().zip(&starts) {
-                    // SAFETY: i is one of the columns of the table, of which `start` is the beginning of a row.
-                    *entry = unsafe { *start.add(i as usize) };
+        }
+    }
+}
+
+/// Copies `from` [units, columns], rows `row` apart, to `to` [columns, units], rows `stride` apart.
+///
+/// # Safety
+/// Both can be accessed in full.
+#[inline(always)]
+unsafe fn transpose<T: Real>(from: *const T, row: usize, units: usize, columns: usize, to: *mut T, stride: usize) {
+    // SAFETY: o < units and b < columns throughout.
+    unsafe {
+        for first in (0..columns).step_by(16) {
+            let last = (first + 16).min(columns);
+            for o in (0..units / 4 * 4).step_by(4) {
+                let p = from.add(o * row);
+                for b in first..last {
+                    let four = [*p.add(b), *p.add(row + b), *p.add(2 * row + b), *p.add(3 * row + b)];
+                    to.add(b * stride + o).cast::<[T; 4]>().write_unaligned(four);
+                }
+            }
+            for o in units / 4 * 4..units {
+                for b in first..last {
+                    *to.add(b * stride + o) = *from.add(o * row + b);
                 }
             }
         }
@@ -194,13 +220,7 @@ impl<T: Real> WithSimd for Block<'_, T> {
                 if hidden {
                     let stride = padded::<T>(w.outputs);
                     let rows = w.rows.get().add(self.from * stride);
-                    for first in (0..count).step_by(16) {
-                        for o in 0..w.outputs {
-                            for b in first..(first + 16).min(count) {
-                                *rows.add(b * stride + o) = *out.add(o * row + b);
-                            }
-                        }
-                    }
+                    transpose(out, row, w.outputs, count, rows, stride);
                     right = Strided { at: out, row };
                 } else {
                     head::slopes(self.head, out, row, w.outputs, width, self.labels, self.scale, self.losses);

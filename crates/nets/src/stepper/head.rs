@@ -30,14 +30,16 @@ pub(super) unsafe fn slopes<T: Real>(
     let sums = &mut sums[..width];
     match head {
         Head::SigmoidMeanSquare => {
-            let mut target = [0_u16; MOST];
-            target[..labels.len()].copy_from_slice(labels);
+            // Labels as numbers of the same width as z: the comparison is then one vector instruction.
+            let mut target = [T::ZERO; MOST];
+            target.iter_mut().zip(labels).for_each(|(t, l)| *t = T::from_f64(f64::from(*l)));
             let target = &target[..width];
             let factor = T::from_f64(2.0 / classes as f64) * scale;
             for c in 0..classes {
+                let class = T::from_f64(c as f64);
                 for ((z, sum), t) in line(c).iter_mut().zip(&mut *sums).zip(target) {
                     let f = T::ONE / (T::ONE + (-*z).exp());
-                    let off = f - if usize::from(*t) == c { T::ONE } else { T::ZERO };
+                    let off = f - if *t == class { T::ONE } else { T::ZERO };
                     *sum += off * off;
                     *z = off * factor * (f * (T::ONE - f));
                 }
