@@ -281,7 +281,7 @@ impl Step<'_> {
         (c[unknown], r[unknown]) = (1.0, 1.0);
         let mut factors = None;
         let mut before = f64::INFINITY;
-        for iteration in 0..30 {
+        for iteration in 0..12 {
             let with_jacobian = factors.is_none();
             let lines = self.lines(rows, &past, &c, &r, with_jacobian);
             let mut change: Vec<f64> = lines.iter().map(|l| -l.residual[0]).collect();

@@ -33,7 +33,7 @@ pub struct Logarithmic {
 }
 
 /// Width of the linear region at the ends of the lattice at the last time, in units of the fastest time.
-const LAYER: f64 = 0.1;
+const LAYER: f64 = 0.005;
 
 /// Times below this, in units of the fastest time, are left to the uniform grid: the same at all resolutions, so that
 /// all begin their implicit steps together.

@@ -31,7 +31,7 @@ pub struct MeanField {
     pub temperature: f64,
     /// Configuration at t = 0.
     pub start: Start,
-    /// Last time, positive, at most 10^9.
+    /// Last time, positive, at most 10^8.
     pub until: f64,
 }
 
@@ -87,8 +87,8 @@ impl MeanField {
                 out.push(Complaint::new("start", t, format!("give a temperature of at least T_K = {transition}")));
             }
         }
-        if !(self.until > 0.0 && self.until <= 1e9) {
-            out.push(Complaint::new("until", self.until, "give a time > 0, at most 1e9"));
+        if !(self.until > 0.0 && self.until <= 1e8) {
+            out.push(Complaint::new("until", self.until, "give a time > 0, at most 1e8"));
         }
         out
     }

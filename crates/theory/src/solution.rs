@@ -34,7 +34,7 @@ const FLOOR: f64 = 1e-9;
 pub struct Estimate {
     /// The value at the finer resolution.
     pub value: f64,
-    /// Estimate of its error: the change from the coarser resolution, several times what is left.
+    /// Estimate of its error, from the change between two resolutions, which is about three times what is left.
     pub error: f64,
 }
 
@@ -152,15 +152,15 @@ impl Solution {
         Ok(self.compare(t, 0.0, |solver, t, _| solver.multiplier(t)))
     }
 
-    /// Value at the finer grid and the largest change from the coarser one there and down to half the times.
+    /// Value at the finer grid, and twice the largest change from the coarser one there and at shorter times, so that a
+    /// crossing of the two does not look like agreement.
     fn compare(&self, waiting: f64, lag: f64, of: impl Fn(&Logarithmic, f64, f64) -> f64) -> Estimate {
-        let value = of(&self.fine, waiting, lag);
-        let mut error = FLOOR.max((value - of(&self.coarse, waiting, lag)).abs());
-        for earlier in [0.5, 0.6, 0.7, 0.8, 0.9] {
-            let (w, l) = (earlier * waiting, earlier * lag);
-            error = error.max((of(&self.fine, w, l) - of(&self.coarse, w, l)).abs());
+        let change = |w: f64, l: f64| (of(&self.fine, w, l) - of(&self.coarse, w, l)).abs();
+        let mut worst = change(waiting, lag);
+        for part in [0.5, 0.7, 0.85] {
+            worst = worst.max(change(part * waiting, part * lag)).max(change(waiting, part * lag));
         }
-        Estimate { value, error }
+        Estimate { value: of(&self.fine, waiting, lag), error: FLOOR.max(2.0 * worst) }
     }
 
     /// C(t_w + t, t_w) for the lag t. O(1).
