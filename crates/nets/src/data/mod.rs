@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 pub struct Images {
     /// Pixels as stored [samples, channels, height, width], row-major.
     pub pixels: Vec<u8>,
-    /// Class of each sample [samples].
+    /// Class of each sample \[samples\].
     pub labels: Vec<u16>,
     single: OnceLock<Table<f32>>,
     double: OnceLock<Table<f64>>,
@@ -148,7 +148,7 @@ impl DataSet {
         }
     }
 
-    /// Normalised inputs of one sample [inputs], in f64.
+    /// Normalised inputs of one sample \[inputs\], in f64.
     pub fn sample(&self, split: Split, row: usize) -> Vec<f64> {
         let mut out = Vec::new();
         self.append(&self.background(), split, row, &mut out);

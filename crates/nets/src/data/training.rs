@@ -22,9 +22,9 @@ pub struct TrainingChoice {
 pub struct Training {
     /// The data set.
     pub data: Arc<DataSet>,
-    /// Row of each sample in the data set's training images [P].
+    /// Row of each sample in the data set's training images \[P\].
     pub rows: Vec<u32>,
-    /// Class of each sample [P], as trained on.
+    /// Class of each sample \[P\], as trained on.
     pub labels: Vec<u16>,
 }
 

@@ -3,7 +3,7 @@
 use super::{Layer, Pass};
 use crate::kernels::{Matrix, Real, product};
 
-/// z_o = sum_i W_oi a_i + b_o, with W [outputs, inputs] row-major, then b [outputs] (the order of PyTorch).
+/// z_o = sum_i W_oi a_i + b_o, with W [outputs, inputs] row-major, then b \[outputs\] (the order of PyTorch).
 ///
 /// Convention: initial W and b are uniform on (-1/sqrt(inputs), 1/sqrt(inputs)), as `torch.nn.Linear`.
 /// Checked by `cross` (PyTorch) and finite differences.

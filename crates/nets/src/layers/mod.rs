@@ -50,6 +50,6 @@ pub trait Pass<T: Real> {
     /// Adds the loss's derivative by the parameters to `gradient`.
     fn gradient(&self, _input: &[T], _by_output: &[T], _gradient: &mut [T]) {}
 
-    /// Adds to `squares` [B] the squared norm of each sample's own derivative by the parameters.
+    /// Adds to `squares` \[B\] the squared norm of each sample's own derivative by the parameters.
     fn sample_squares(&self, _input: &[T], _by_output: &[T], _squares: &mut [f64]) {}
 }
