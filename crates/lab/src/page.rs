@@ -91,9 +91,9 @@ fn view(plan: &Plan, quench: &Quench, found: &QuenchSummary, data: &Dataset) -> 
     let physical = found.unit_of_time == "time";
     let mut rows: Vec<(String, String)> = Vec::new();
     for (name, value) in found.rows() {
-        match rows.iter_mut().find(|r| r.0 == plain(name)) {
+        match rows.iter_mut().find(|r| r.0 == greek(name)) {
             Some(row) => row.1.push_str(&format!("; {}", plain(&value))),
-            None => rows.push((plain(name), plain(&value))),
+            None => rows.push((greek(name), plain(&value))),
         }
     }
     let landmark = |t: Option<summary::Interval>, name: &str| t.map(|t| (t.value, name.to_owned()));
@@ -114,10 +114,25 @@ fn view(plan: &Plan, quench: &Quench, found: &QuenchSummary, data: &Dataset) -> 
             of: plain(&quench.label),
             word: plain(&found.verdict),
             tone: verdict.as_ref().map_or(Tone::Unresolved, |v| tone(v.class)),
-            reasons: found.why.iter().map(|w| plain(w)).collect(),
+            reasons: found.why.iter().map(|w| greek(w)).collect(),
         },
         rows,
     }
+}
+
+/// Our own plain sentences as markup: exponents and Greek letters as they are set in a talk.
+fn greek(text: &str) -> String {
+    let words = [
+        ("t_w^mu", "t_w^{μ}"),
+        ("t^gamma", "t^{γ}"),
+        ("gamma", "γ"),
+        ("mu = ", "μ = "),
+        ("mu, ", "μ, "),
+        ("tau", "τ"),
+        ("Delta", "Δ"),
+        (" -> ", " → "),
+    ];
+    words.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 fn relaxation(verdict: &Verdict) -> Option<report::Relaxation> {

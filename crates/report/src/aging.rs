@@ -154,8 +154,15 @@ impl AgingReport {
 
     /// Quenches side by side, one row per quantity.
     fn table(&self) -> Option<Table> {
-        let first = self.quenches.iter().max_by_key(|q| q.rows.len())?;
-        if first.rows.is_empty() {
+        // Names in the order of the quench that has most of them; what only others have comes after.
+        let longest = self.quenches.iter().max_by_key(|q| q.rows.len())?;
+        let mut names: Vec<&String> = Vec::new();
+        for (name, _) in longest.rows.iter().chain(self.quenches.iter().flat_map(|q| &q.rows)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.is_empty() {
             return None;
         }
         let mut head = vec![String::new()];
@@ -166,7 +173,7 @@ impl AgingReport {
             let values = self.quenches.iter().map(|q| value(q, name));
             std::iter::once(name.clone()).chain(values).collect()
         };
-        let rows = first.rows.iter().map(|(name, _)| row(name)).collect();
+        let rows = names.into_iter().map(row).collect();
         Some(Table { caption: "What was found. Errors are standard errors over replicas.".to_owned(), head, rows })
     }
 }
