@@ -26,6 +26,7 @@ pub use age::{Changes, age_plan, toml_value};
 pub use error::{LabError, plan_error};
 pub use glasslab_core as core;
 pub use glasslab_nets::data as datasets;
+pub use glasslab_store as store;
 pub use page::report_runs;
 pub use plan::{Grid, Plan, Quench};
 pub use quench::{Quenching, method_words};
