@@ -2,8 +2,8 @@
 //!
 //! `cargo bench -p glasslab-theory --bench mean_field -- [words]`: the cases whose name contains one of the words.
 
+use glasslab_theory::MeanField;
 use glasslab_theory::uniform::extrapolated;
-use glasslab_theory::{Estimate, MeanField};
 use std::time::Instant;
 
 /// Largest resident memory of this process so far, in bytes; 0 where the system does not tell.
@@ -34,12 +34,7 @@ fn main() {
             let start = Instant::now();
             let solution = MeanField::pure(3, temperature, until).solve(tolerance).expect("a solution");
             let seconds = start.elapsed().as_secs_f64();
-            let worst = solution
-                .log_times(20)
-                .into_iter()
-                .map(|t| solution.energy(t).expect("a time within the run"))
-                .fold(0.0_f64, |w, e: Estimate| w.max(e.error));
-            report(case, until, seconds, solution.energy(until).expect("the last time").value, worst);
+            report(case, until, seconds, solution.energy(until).expect("the last time").value, solution.worst_error());
         };
         one.install(|| solve(&format!("{name} to 1e2, one thread"), 1e2, 1e-5));
         for decade in 2..8 {

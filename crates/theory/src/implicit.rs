@@ -323,11 +323,8 @@ impl Step<'_> {
             }
             before = size;
         }
-        Err(Fault::input(
-            "tolerance",
-            format!("at t = {t}"),
-            "change it: the implicit step found no solution at this resolution",
-        ))
+        let fix = format!("give an earlier time or another tolerance: the step to t = {t} found no solution");
+        Err(Fault::input("until", self.model.until, fix))
     }
 }
 

@@ -41,7 +41,7 @@ impl Factors {
                 let best = (k..n).fold(k, |b, i| if a[i * n + k].abs() > a[b * n + k].abs() { i } else { b });
                 let pivot = a[best * n + k];
                 if !(pivot.is_finite() && pivot != 0.0) {
-                    return Err(Fault::input("matrix", pivot, "the implicit step has no solution: lower the step"));
+                    return Err(Fault::input("matrix", pivot, "give one that is finite and not singular"));
                 }
                 self.pivots.push(best);
                 if best != k {

@@ -19,13 +19,14 @@ use glasslab_core::Fault;
 /// How finely to resolve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Resolution {
-    /// Step du of u = ln(1 + t/a).
+    /// Step du of u = ln(1 + t/a), 0.001 to 0.2.
     pub step: f64,
-    /// Spacing dx of x = ln[(phi + eps)/(1 - phi + eps)].
+    /// Spacing dx of x = ln[(phi + eps)/(1 - phi + eps)], 0.001 to 0.5.
     pub spacing: f64,
 }
 
 /// Correlation and response at logarithmic times and ratios. Memory 16 L bytes per time, 216 L^2 while solving.
+#[derive(Clone, Debug)]
 pub struct Logarithmic {
     clock: Clock,
     lattice: Lattice,
@@ -49,6 +50,11 @@ impl Logarithmic {
     /// Checked by `two_spin_closed_form`, `uniform_and_logarithmic_grids_agree`.
     pub fn solve(model: &MeanField, resolution: Resolution) -> Result<Self, Fault> {
         model.check()?;
+        for (name, value, most) in [("step", resolution.step, 0.2), ("spacing", resolution.spacing, 0.5)] {
+            if !(value >= 1e-3 && value <= most) {
+                return Err(Fault::input(name, value, format!("give a number from 0.001 to {most}")));
+            }
+        }
         let covariance = model.covariance();
         // The fastest time of the dynamics.
         let fast = 1.0

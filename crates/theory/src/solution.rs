@@ -39,6 +39,7 @@ pub struct Estimate {
 }
 
 /// The dynamics of a model up to its last time, at two resolutions.
+#[derive(Clone, Debug)]
 pub struct Solution {
     model: MeanField,
     tolerance: f64,
@@ -84,7 +85,7 @@ impl MeanField {
             };
             coarse = Some(if let Some(coarse) = coarse {
                 let solution = Solution::new(self.clone(), tolerance, resolution(level), coarse, fine);
-                let reached = solution.changes.iter().fold(FLOOR, |worst, c| worst.max(c.1));
+                let reached = solution.worst_error();
                 if reached <= tolerance {
                     return Ok(solution);
                 }
@@ -114,6 +115,11 @@ impl Solution {
     /// The finer of the two resolutions.
     pub fn resolution(&self) -> Resolution {
         self.resolution
+    }
+
+    /// The largest error of the energy over all times.
+    pub fn worst_error(&self) -> f64 {
+        self.changes.iter().fold(FLOOR, |worst, c| worst.max(c.1))
     }
 
     fn check(&self, name: &str, t: f64) -> Result<(), Fault> {

@@ -1,5 +1,6 @@
 //! The long-time integrator against closed forms, the uniform reference, tabulated numbers and asymptotic theory.
 
+use glasslab_theory::logarithmic::{Logarithmic, Resolution};
 use glasslab_theory::uniform::Uniform;
 use glasslab_theory::{MeanField, Solution, Start, statics};
 use std::sync::LazyLock;
@@ -36,7 +37,7 @@ fn two_spin_closed_form() {
 /// Solves on both grids up to t = 10 and compares e, C and R within `tolerance`.
 fn compare(mut model: MeanField, tolerance: f64) {
     model.until = 10.0;
-    let (uniform, solution) = (Uniform::solve(&model, 0.05).unwrap(), model.solve(1e-5).unwrap());
+    let (uniform, solution) = (Uniform::solve(&model, 0.05).unwrap(), model.solve(1e-4).unwrap());
     for i in (0..=200).step_by(5) {
         let t = f64::from(i) * 0.05;
         let i = i as usize;
@@ -102,6 +103,15 @@ fn energies_at_half_temperature() {
     let solution = MeanField::pure(3, 0.5, 50.0).solve(1e-4).unwrap();
     for (t, e) in [(1.0, -0.587), (5.0, -0.769), (10.0, -0.808), (20.0, -0.834), (50.0, -0.855)] {
         assert!((solution.energy(t).unwrap().value - e).abs() < 2e-3);
+    }
+}
+
+#[test]
+fn first_slope() {
+    // e(t) = -f'(1) t at first: the next term is of relative order mu t = 3e-5; the floor of the errors is 1e-9.
+    for (p, slope) in [(2, 1.0), (3, 1.5), (5, 2.5)] {
+        let e = MeanField::pure(p, 0.0, 1e-5).solve(1e-4).unwrap().energy(1e-5).unwrap();
+        assert!((e.value / 1e-5 + slope).abs() < 1e-3 * slope, "{e:?}");
     }
 }
 
@@ -271,8 +281,12 @@ fn what_cannot_be_asked_is_refused() {
         (MeanField::pure(3, 0.0, 1.0), 0.0, "tolerance"),
         (MeanField::pure(3, 0.0, 1.0), f64::NAN, "tolerance"),
     ] {
-        let fault = model.solve(tolerance).err().expect("refused").to_string();
+        let fault = model.solve(tolerance).unwrap_err().to_string();
         assert!(fault.contains(&format!("{field} = ")), "{fault}");
+    }
+    let model = MeanField::pure(3, 0.0, 1.0);
+    for (step, spacing) in [(0.0, 0.2), (f64::NAN, 0.2), (0.1, 0.0), (0.1, 2.0)] {
+        assert!(Logarithmic::solve(&model, Resolution { step, spacing }).is_err());
     }
     assert!(COLD.energy(1.1e4).is_err());
     assert!(COLD.energy(-1.0).is_err());

@@ -75,6 +75,9 @@ fn table_up_to_one_hundred() {
         assert!((run.energy[i] - e).abs() < error + run.error[i], "t = {t}: {} {e}", run.energy[i]);
         assert!(run.error[i] < if t < 2.0 { 2e-5 } else { 1e-5 }, "t = {t}: error {}", run.error[i]);
     }
+    // Falling all the time and never below the threshold.
+    let threshold = glasslab_theory::statics::threshold_energy(3).unwrap();
+    assert!(run.energy.windows(2).all(|e| e[1] < e[0] && e[1] > threshold));
 }
 
 #[test]
