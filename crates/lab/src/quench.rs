@@ -61,6 +61,11 @@ impl Quenching {
         Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1 })
     }
 
+    /// The same quench with nobody watching: it ends on the same bits.
+    pub fn unobserved(plan: &Quench, seed: u64, folder: &Path) -> Result<Self, Fault> {
+        Ok(Self { observers: Vec::new(), ..Self::new(plan, seed, folder)? })
+    }
+
     /// Bytes that references, tables, replicas and Systems will hold, about.
     pub fn memory(&self) -> u64 {
         let observers: u64 = self.observers.iter().map(|o| o.memory()).sum();

@@ -1,0 +1,118 @@
+//! A walk through the registry: every System keeps the contracts.
+
+use glasslab_core::parameter::Build;
+use glasslab_core::{Parameters, Precision, Slice, Split, Streams, System, Value};
+use glasslab_lab::registry;
+use glasslab_testkit::{force_is_minus_gradient, many_is_one_by_one};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Small sizes, so that finite differences over every coordinate stay cheap.
+fn small(name: &str) -> Vec<BTreeMap<String, Value>> {
+    let set = |pairs: &[(&str, Value)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    match name {
+        "toy" => vec![set(&[("hidden", Value::Integer(3)), ("train", Value::Integer(40))])],
+        "fully-connected" => vec![set(&[("widths", Value::Integers(vec![4, 3])), ("train", Value::Integer(40))])],
+        "p-spin" => [2, 3].iter().map(|p| set(&[("p", Value::Integer(*p)), ("n", Value::Integer(20))])).collect(),
+        _ => vec![set(&[("n", Value::Integer(20))])],
+    }
+}
+
+fn every_system() -> Vec<(String, Arc<dyn System>)> {
+    let mut all = Vec::new();
+    for entry in registry::entries() {
+        for given in small(entry.name) {
+            let parameters = Parameters::check(&(entry.parameters)(), &given).unwrap();
+            let build =
+                Build { streams: Streams::new(11), sample: 0, folder: Default::default(), precision: Precision::F64 };
+            let system = (entry.build)(&parameters, &build).unwrap();
+            assert_eq!(system.name(), entry.name, "a System is called as in the registry");
+            all.push((format!("{} {given:?}", entry.name), system));
+        }
+    }
+    all
+}
+
+fn start(system: &dyn System, replica: u64) -> Vec<f64> {
+    let mut x = vec![0.0; system.dof()];
+    system.initial(Streams::new(11), replica, &mut x).unwrap();
+    x
+}
+
+#[test]
+fn names_and_citations_are_there_and_unique() {
+    let entries = registry::entries();
+    for (i, entry) in entries.iter().enumerate() {
+        assert!(entries[..i].iter().all(|e| e.name != entry.name), "{} is there twice", entry.name);
+        assert!(!entry.citations.is_empty(), "{} names no source", entry.name);
+        assert!((entry.method)().complaints().is_empty() && entry.steps > 0);
+    }
+}
+
+/// F = -dE/dx by central differences. The trap model is left out: its energy is piecewise constant, by definition.
+#[test]
+fn forces_are_minus_gradients() {
+    for (name, system) in every_system().into_iter().filter(|(n, _)| !n.starts_with("trap")) {
+        // Products of the p-spin are f32.
+        let rounding = if name.starts_with("p-spin") { 1e-7 } else { 1e-15 };
+        let x = start(&*system, 3);
+        force_is_minus_gradient(&*system, &x, rounding).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+}
+
+#[test]
+fn many_replicas_give_the_bits_of_one() {
+    for (name, system) in every_system() {
+        let x: Vec<f64> = (0..5).flat_map(|r| start(&*system, r)).collect();
+        many_is_one_by_one(&*system, &x).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+}
+
+#[test]
+fn blocks_tile_the_degrees_of_freedom_and_starts_are_reproducible() {
+    for (name, system) in every_system() {
+        let mut next = 0;
+        for block in system.layout() {
+            assert_eq!(block.range.start, next, "{name}: {}", block.name);
+            assert_eq!(block.shape.iter().product::<usize>(), block.range.len(), "{name}: {}", block.name);
+            next = block.range.end;
+        }
+        assert_eq!(next, system.dof(), "{name}");
+        assert_eq!(start(&*system, 2), start(&*system, 2), "{name}");
+        if name.starts_with("brownian") {
+            continue;
+        }
+        assert_ne!(start(&*system, 2), start(&*system, 3), "{name}: replicas start alike");
+    }
+}
+
+/// Abilities agree with the energy: the loss on the training set, the batch of all samples, the moments of the noise.
+#[test]
+fn abilities_agree_with_the_energy() {
+    let mut seen = 0;
+    for (name, system) in every_system() {
+        let x = start(&*system, 1);
+        let mut force = vec![0.0; system.dof()];
+        let energy = system.energy_force(&x, &mut force).unwrap();
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b.abs().max(1e-12);
+        if let Some(evaluate) = system.evaluate() {
+            let train = evaluate.evaluate(Slice::F64(&x), Split::Train).unwrap().unwrap();
+            assert!(close(train.loss, energy), "{name}: {} against {energy}", train.loss);
+            seen += 1;
+        }
+        if let Some(subsample) = system.subsample() {
+            let all: Vec<u32> = (0..subsample.samples() as u32).collect();
+            let mut batch = vec![0.0; system.dof()];
+            let loss = subsample.batch_energy_force(&x, &all, &mut batch).unwrap();
+            assert!(close(loss, energy), "{name}");
+            let squared: f64 = force.iter().map(|f| f * f).sum();
+            if let Some(noise) = system.gradient_noise() {
+                let moments = noise.noise_moments(Slice::F64(&x)).unwrap();
+                assert!(close(moments.mean_squared, squared), "{name}");
+                assert!(moments.sample_trace > 0.0 && moments.batch_trace(subsample.samples()) == 0.0, "{name}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 4, "the networks have these abilities");
+}
