@@ -126,11 +126,11 @@ fn apply(table: &mut Table, changes: &Changes, complaints: &mut Vec<Complaint>) 
         for quench in &mut quenches {
             let Some(entry) = quench.get("system").and_then(Value::as_str).and_then(registry::find) else { continue };
             names.extend((entry.parameters)().iter().map(|p| p.name));
-            if (entry.parameters)().iter().any(|p| p.name == name) {
-                if let Some(parameters) = sub(quench, "parameters") {
-                    parameters.insert(name.clone(), value.clone());
-                    used = true;
-                }
+            if (entry.parameters)().iter().any(|p| p.name == name)
+                && let Some(parameters) = sub(quench, "parameters")
+            {
+                parameters.insert(name.clone(), value.clone());
+                used = true;
             }
         }
         if !used {

@@ -109,6 +109,7 @@ fn view(plan: &Plan, quench: &Quench, found: &QuenchSummary, data: &Dataset) -> 
         },
         reference: found.reference.as_ref().map(|r| (r.value, r.name.clone())),
         landmarks: [landmark(found.t_1, "t_1"), landmark(found.t_2, "t_2")].into_iter().flatten().collect(),
+        exact: crate::exact::curves(quench, data),
         relaxation: verdict.as_ref().and_then(relaxation),
         verdict: report::Verdict {
             of: plain(&quench.label),

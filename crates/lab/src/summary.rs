@@ -210,10 +210,9 @@ impl QuenchSummary {
         rows.extend(self.gamma.map(|g| ("gamma, Delta ~ t^gamma", g.to_string())));
         rows.extend(self.drift.map(|d| ("drift fraction", d.to_string())));
         for t in &self.tabulated {
-            rows.push((
-                "energy at N -> infinity",
-                format!("t = {}: {} against {:.4}", short(t.time), t.measured, t.exact),
-            ));
+            let above = (t.measured.value - t.exact) * self.dof as f64;
+            let text = format!("t = {}: {} against {:.4} ({above:+.0}/N)", short(t.time), t.measured, t.exact);
+            rows.push(("energy, and at N -> infinity", text));
         }
         for d in &self.diverged {
             rows.push(("diverged", format!("replica {} after step {}", d.replica, d.last_finite)));

@@ -44,6 +44,17 @@ pub struct Relaxation {
     pub definition: String,
 }
 
+/// What theory says of the same dynamics in the limit of infinite N, in the unit of the quench.
+#[derive(Clone, Debug, Default)]
+pub struct Exact {
+    /// Name in legends (markup).
+    pub label: String,
+    /// Energies (t, e).
+    pub energy: Vec<(f64, f64)>,
+    /// Displacements: for each waiting time t_w the points (lag, Δ).
+    pub displacement: Vec<(f64, Vec<(f64, f64)>)>,
+}
+
 /// One quench, as it is to be shown.
 #[derive(Clone, Debug)]
 pub struct QuenchView {
@@ -61,6 +72,8 @@ pub struct QuenchView {
     pub reference: Option<(f64, String)>,
     /// End of exploration t_1 and end of descent t_2, where found, in the unit of the quench.
     pub landmarks: Vec<(f64, String)>,
+    /// The exact curves of an infinite system, where known.
+    pub exact: Option<Exact>,
     /// Relaxation times, where determined.
     pub relaxation: Option<Relaxation>,
     /// The verdict.

@@ -9,7 +9,7 @@ pub mod page;
 mod scale;
 mod svg;
 
-pub use aging::{AgingReport, QuenchView, Relaxation, TimeUnit};
+pub use aging::{AgingReport, Exact, QuenchView, Relaxation, TimeUnit};
 pub use color::Color;
 pub use figure::{Axis, ColorBar, Curve, Figure, Guide, Panel};
 pub use markup::plain;

@@ -35,6 +35,7 @@ fn exact() -> QuenchView {
         energy_title: "e".to_owned(),
         reference: None,
         landmarks: vec![],
+        exact: None,
         relaxation: None,
         verdict: Verdict { of: "x".to_owned(), word: "aging".to_owned(), tone: Tone::Aging, reasons: vec![] },
         rows: vec![],

@@ -51,12 +51,21 @@ fn panel(quench: &QuenchView, y: Axis, curves: Vec<Curve>) -> Panel {
     }
 }
 
+/// The exact energy of an infinite system less `bottom`, dashed.
+fn exact(quench: &QuenchView, bottom: f64) -> Option<Curve> {
+    let exact = quench.exact.as_ref().filter(|e| !e.energy.is_empty())?;
+    let points = exact.energy.iter().map(|(t, e)| (*t, e - bottom)).collect();
+    let line = Curve::line(points, Color::INK).labelled(&exact.label).hinted(spoken(&exact.label));
+    Some(Curve { dashed: true, width: 1.3, ..line })
+}
+
 /// Energy or loss against log time, one panel per quench, the bottom of the landscape dashed.
 pub(super) fn energies(quenches: &[QuenchView]) -> Option<Figure> {
     let mut panels = Vec::new();
     for (k, quench) in quenches.iter().enumerate() {
         let measured = trace(quench, &quench.energy, "loss_time");
-        let curves = measured.map_or(Vec::new(), |t| ensemble(&t, Color::distinct(k), &quench.energy_title));
+        let mut curves = measured.map_or(Vec::new(), |t| ensemble(&t, Color::distinct(k), &quench.energy_title));
+        curves.extend(exact(quench, 0.0));
         let mut one = panel(quench, Axis::linear(&quench.energy_title), curves);
         if let Some((y, label)) = &quench.reference {
             one.guides.push(Guide::Horizontal { y: *y, label: plain(label) });
@@ -103,6 +112,7 @@ pub(super) fn excess(quenches: &[QuenchView]) -> Option<Figure> {
         // A single replica that touches the bottom would stretch the axis.
         let last = curves.len() - 1;
         curves[..last].iter_mut().for_each(|c| c.fits = false);
+        curves.extend(exact(quench, *bottom));
         let title = if *bottom == 0.0 {
             quench.energy_title.clone()
         } else {

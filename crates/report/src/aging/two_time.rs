@@ -5,7 +5,7 @@ use super::data::{TwoTime, colors, short, spread, two_time};
 use super::energies::some;
 use crate::Color;
 use crate::figure::{Axis, Curve, Figure, Guide, Panel};
-use crate::markup::plain;
+use crate::markup::{plain, spoken};
 
 /// Curves in a panel, at most.
 const CURVES: usize = 14;
@@ -66,6 +66,17 @@ pub(super) fn panel(quench: &QuenchView, drawing: &Drawing<'_>) -> Panel {
     }
 }
 
+/// The exact curves of an infinite system, dashed, in the colours of their waiting times.
+fn exact(panel: &mut Panel, quench: &QuenchView) {
+    let (Some(exact), Some(bar)) = (&quench.exact, &panel.colors) else { return };
+    let mut label = Some(exact.label.clone());
+    for (waiting, points) in &exact.displacement {
+        let hint = format!("{}, t_w = {} {}", spoken(&exact.label), short(*waiting), quench.unit.words());
+        let line = Curve::line(points.clone(), bar.color(*waiting)).hinted(hint);
+        panel.curves.push(Curve { dashed: true, width: 1.1, fits: false, label: label.take(), ..line });
+    }
+}
+
 /// A guide of slope one (free diffusion) below the curves.
 pub(super) fn diffusion(panel: &mut Panel) {
     let points = || {
@@ -101,6 +112,7 @@ pub(super) fn displacement(quenches: &[QuenchView]) -> Option<Figure> {
         };
         let mut one = panel(quench, &drawing);
         diffusion(&mut one);
+        exact(&mut one, quench);
         one
     });
     some(Figure {

@@ -80,6 +80,7 @@ fn view(label: &str, model: &Model, last: u64, step: f64, tone: Tone, word: &str
             (0.0, "perfect fit".to_owned())
         }),
         landmarks: if glass { vec![] } else { vec![(60.0, "t_1".to_owned()), (9000.0, "t_2".to_owned())] },
+        exact: None,
         relaxation: (!glass).then(|| Relaxation {
             error: tau.iter().map(|t| 0.12 * t).collect(),
             waiting: positive.clone(),
