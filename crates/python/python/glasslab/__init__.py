@@ -1,0 +1,31 @@
+"""A laboratory that treats the training of a neural network as the quench of a physical system.
+
+Networks are trained and glasses evolved through the same compiled code, measured with the same two-time functions;
+this package is a thin layer over it. Times are in steps, arrays are numpy's, f64.
+"""
+
+from __future__ import annotations
+
+from glasslab._catalogue import datasets, presets, system, systems
+from glasslab._glasslab import System, set_threads
+from glasslab._glasslab import version as version
+from glasslab._records import Record, Records
+from glasslab._run import Run, age, open, run
+
+__version__ = version
+
+__all__ = [
+    "Record",
+    "Records",
+    "Run",
+    "System",
+    "age",
+    "datasets",
+    "open",
+    "presets",
+    "run",
+    "set_threads",
+    "system",
+    "systems",
+    "version",
+]
