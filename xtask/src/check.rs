@@ -60,8 +60,9 @@ fn cargo_test(place: &Place, environment: &python::Environment, arguments: &[&st
     Ok(())
 }
 
+/// All targets with `test = true`: libraries, programs, integration tests. (`--lib` would take in the extension module too.)
 fn tests(place: &Place, tally: &mut Tally) -> Result<()> {
-    cargo_test(place, &python::Environment::plain(place), &["--lib", "--bins", "--tests"], tally)
+    cargo_test(place, &python::Environment::plain(place), &["--tests"], tally)
 }
 
 fn doc_tests(place: &Place, tally: &mut Tally) -> Result<()> {
@@ -83,13 +84,13 @@ fn peers(place: &Place, _: &mut Tally) -> Result<()> {
 
 /// Ignored tests with `peers` in their names.
 fn peer_tests(place: &Place, tally: &mut Tally) -> Result<()> {
-    let filter = ["--lib", "--bins", "--tests", "--", "--ignored", "peers"];
+    let filter = ["--tests", "--", "--ignored", "peers"];
     cargo_test(place, &python::Environment::peers(place), &filter, tally)
 }
 
 /// All other ignored tests: house rules allow no third reason.
 fn slow_tests(place: &Place, tally: &mut Tally) -> Result<()> {
-    let filter = ["--lib", "--bins", "--tests", "--", "--ignored", "--skip", "peers"];
+    let filter = ["--tests", "--", "--ignored", "--skip", "peers"];
     cargo_test(place, &python::Environment::plain(place), &filter, tally)
 }
 

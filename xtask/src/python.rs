@@ -1,6 +1,6 @@
 //! Python environments below the target folder, made once and reused while their list of packages is the same.
 
-use crate::shell::{Place, Tally, capture, stream};
+use crate::shell::{Place, Tally, capture, clean, stream};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,17 +80,26 @@ impl Environment {
     }
 }
 
-/// Builds and installs the package of crates/python into a fresh environment and runs its tests.
+/// Builds and installs the package of crates/python into a fresh environment and runs its tests, beside the program of
+/// the command line, whose records must be the same bytes. The profile is that of the other tests: nothing is built twice.
 pub fn package_tests(place: &Place, tally: &mut Tally) -> Result<()> {
     let environment = Environment::package(place);
     if environment.folder.exists() {
         fs::remove_dir_all(&environment.folder)?;
     }
-    environment.create(&[PLAIN, &["matplotlib", "pytest"]].concat())?;
+    environment.create(&[PLAIN, &["matplotlib", "mypy", "pytest"]].concat())?;
+    stream(&mut place.cargo(&["build", "--package", "glasslab", "--locked"]), tally)?;
     let mut pip = place.command(environment.python(), &["-m", "pip", "install", "--quiet", "./crates/python"]);
-    stream(&mut pip, tally)?;
+    clean(&mut pip);
+    stream(pip.env("MATURIN_PEP517_ARGS", "--profile dev --locked"), tally)?;
+    let cache = place.target.join("mypy").to_string_lossy().into_owned();
+    let types = ["-m", "mypy", "--strict", "--cache-dir", &cache, "crates/python/python/glasslab"];
+    stream(&mut place.command(environment.python(), &types), tally)?;
     let before = *tally;
-    stream(&mut place.command(environment.python(), &["-m", "pytest", "crates/python/tests"]), tally)?;
+    let mut pytest =
+        place.command(environment.python(), &["-m", "pytest", "-p", "no:cacheprovider", "crates/python/tests"]);
+    let program = place.target.join("debug").join(format!("glasslab{}", std::env::consts::EXE_SUFFIX));
+    stream(pytest.env("GLASSLAB_BIN", program), tally)?;
     if *tally == before {
         bail!("pytest counted no test");
     }
