@@ -51,6 +51,8 @@ pub enum Verb {
     Age(Age),
     /// Carry out a plan (TOML file) or a preset by name.
     Run(Run),
+    /// Solve the exact two-time equations of the infinite spherical p-spin: energies, correlations, responses.
+    MeanField(MeanField),
     /// Write the report of one or several runs again.
     Report(Report),
     /// List the systems and their parameters.
@@ -114,7 +116,7 @@ pub struct Age {
     /// Arithmetic of the native kernels.
     #[arg(long, value_enum)]
     pub precision: Option<Digits>,
-    /// Any parameter of the system, as NAME=VALUE in TOML (repeatable): --set hidden=100 --set widths=[50,50].
+    /// Any parameter of the system, as NAME=VALUE in TOML (repeatable): `--set hidden=100 --set widths=[50,50]`.
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     /// Seed of all random streams.
@@ -137,6 +139,35 @@ pub struct Run {
     /// Where it goes.
     #[command(flatten)]
     pub place: Place,
+}
+
+/// Flags of `mean-field`. Convention: covariance N f(q), f(q) = q^p/2.
+#[derive(Args, Debug)]
+pub struct MeanField {
+    /// Spins per interaction, from 2.
+    #[arg(long, default_value_t = 3)]
+    pub p: u32,
+    /// Order of a second interaction (mixed model), with --weight.
+    #[arg(long)]
+    pub s: Option<u32>,
+    /// Weight w of the second interaction: f = [(1-w) q^p + w q^s]/2.
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    pub weight: Option<f64>,
+    /// Temperature of the dynamics; 0: gradient descent.
+    #[arg(long, value_name = "T", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub temperature: f64,
+    /// `random`, or the temperature of an equilibrium start.
+    #[arg(long, value_name = "random|T", default_value = "random", allow_negative_numbers = true)]
+    pub start: String,
+    /// Last time.
+    #[arg(long, value_name = "TIME", default_value_t = 1e4, allow_negative_numbers = true)]
+    pub until: f64,
+    /// Largest error allowed in the energy.
+    #[arg(long, value_name = "ERROR", default_value_t = 1e-4, allow_negative_numbers = true)]
+    pub tolerance: f64,
+    /// Folder of the run (default: runs/mean-field, or the next free one).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Flags of `report`.

@@ -1,9 +1,9 @@
 //! The laboratory: plans, registry, running, summaries; joins Systems, dynamics, observers, records and reports.
 //!
 //! ```no_run
-//! use glasslab_lab::{RunOptions, age_plan, run};
+//! use glasslab_lab::{RunOptions, age_plan, plan_error, run};
 //!
-//! let plan = age_plan(&["toy-under".to_owned()], &Default::default())?;
+//! let plan = age_plan(&["toy-under".to_owned()], &Default::default()).map_err(|c| plan_error("age", c))?;
 //! let outcome = run(&plan, &RunOptions::default(), &mut ())?;
 //! println!("{}", outcome.table());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -14,6 +14,7 @@ mod age;
 mod error;
 mod exact;
 mod fields;
+mod mean_field;
 mod page;
 mod plan;
 pub mod presets;
@@ -27,6 +28,8 @@ pub use error::{LabError, plan_error};
 pub use glasslab_core as core;
 pub use glasslab_nets::data as datasets;
 pub use glasslab_store as store;
+pub use glasslab_theory::{MeanField, Start};
+pub use mean_field::{MeanFieldOutcome, MeanFieldPlan, mean_field};
 pub use page::report_runs;
 pub use plan::{Grid, Plan, Quench};
 pub use quench::{Quenching, method_words};

@@ -124,16 +124,17 @@ fn fault_of(quench: &plan::Quench, fault: glasslab_core::Fault) -> LabError {
     LabError::Quench { quench: quench.name.clone(), fault }
 }
 
-fn free_folder(plan: &Plan) -> PathBuf {
-    let first = Path::new("runs").join(&plan.name);
-    let mut others = (2..).map(|k| Path::new("runs").join(format!("{}-{k}", plan.name)));
+/// runs/NAME, or the first of runs/NAME-2, -3, ... that is not there.
+pub(crate) fn free_folder(name: &str) -> PathBuf {
+    let first = Path::new("runs").join(name);
+    let mut others = (2..).map(|k| Path::new("runs").join(format!("{name}-{k}")));
     if first.exists() { others.find(|p| !p.exists()).expect("some number is free") } else { first }
 }
 
 /// Opens or creates the run directory and makes sure that it holds this plan.
 fn open(plan: &Plan, options: &RunOptions) -> Result<RunDir, LabError> {
     let text = plan.to_toml();
-    let out = options.out.clone().unwrap_or_else(|| free_folder(plan));
+    let out = options.out.clone().unwrap_or_else(|| free_folder(&plan.name));
     let dir = if options.resume { RunDir::resume(&out)? } else { RunDir::create(&out)? };
     match dir.plan()? {
         None => dir.write_plan(&text)?,

@@ -2,5 +2,6 @@
 
 pub mod age;
 pub mod list;
+pub mod mean_field;
 pub mod report;
 pub mod run;
