@@ -93,7 +93,7 @@ pub fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
 
 /// Prints the reference page of all verbs, from the same definition as the help.
 pub fn reference() -> Result<ExitCode> {
-    let mut root = Cli::command();
+    let mut root = Cli::command().term_width(100);
     root.build();
     let mut page =
         String::from("# The command line\n\nWritten by `glasslab reference`; `glasslab help VERB` says the same.\n");
