@@ -33,12 +33,14 @@ def test_parameters_never_hide_behind_our_own_arguments():
 def test_the_force_is_minus_the_gradient(name):
     """Central differences D(h) along a random direction u, (4 D(h) - D(2h))/3: exact for polynomials up to degree four, as
     the energy of the 3-spin is, so that its h may be large: it sums in f32, delta E < 1e-6 |E|, delta E/h < 1e-5. The
-    others are f64 and smooth but for the kinks of ReLU, which a small h does not meet: error eps |E|/h = 1e-11.
+    others are f64: rounding is eps |E|/h = 1e-9 at h = 1e-6, and ReLUs whose kink lies within h, a part of order h of them,
+    change the slope by order one each: error of order h.
     """
-    system = gl.system(name, seed=2, **SMALL.get(name, {}))
+    takes = {p["name"] for s in gl.systems() if s["name"] == name for p in s["parameters"]}
+    system = gl.system(name, seed=2, **SMALL.get(name, {"train": 40} if "train" in takes else {}))
     x = system.init()
     energy, force = system.energy_force(x)
-    h, tolerance = (0.2, 1e-5) if name == "p-spin" else (1e-5, 1e-8)
+    h, tolerance = (0.2, 1e-5) if name == "p-spin" else (1e-6, 1e-6)
     assert system.energy(x) == pytest.approx(energy, rel=1e-12, abs=1e-14)
     rng = np.random.default_rng(1)
     for _ in range(5):
@@ -47,7 +49,7 @@ def test_the_force_is_minus_the_gradient(name):
         d1, d2 = ((system.energy(x + k * h * u) - system.energy(x - k * h * u)) / (2 * k * h) for k in (1, 2))
         scale = abs(energy) + np.linalg.norm(force)
         assert -force @ u == pytest.approx((4 * d1 - d2) / 3, abs=tolerance * scale)
-    if name in SMALL:
+    if name != "brownian":
         assert np.linalg.norm(force) > 1e-4, "a vanishing force would pass anything"
 
 
