@@ -1,7 +1,7 @@
 """Writes networks.safetensors: what PyTorch finds for small networks, for tests/cross.rs to compare with.
 
-    cargo test -p glasslab-nets --test cross -- --ignored     # writes batches.json, the crate's own order of batches
-    python make.py
+    GLASSLAB_WRITE_BATCHES=1 cargo test -p glasslab-nets --test cross batches    # batches.json, the crate's own order
+    python make.py [FOLDER]                                                      # written there; default: here
 
 For each network, in float64: the initial weights, the loss and gradient on
 the whole training set at the start, its per-sample noise moments, the loss of each batch, the weights after 1, 10 and
@@ -10,6 +10,7 @@ scikit-learn, split and normalised as the crate says.
 """
 import json
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 SAMPLES = 120
 HERE = Path(__file__).parent
+OUT = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
 
 
 def data():
@@ -97,7 +99,7 @@ def main():
             wrong = (outputs.argmax(1) != test_y).to(torch.float64).mean().item()
             out[f"{name}/test"] = np.array([loss(outputs, test_y).item(), wrong])
         out[f"{name}/rate"] = np.array([rate])
-    target = HERE / "networks.safetensors"
+    target = OUT / "networks.safetensors"
     save(out, target)
     print(target.stat().st_size)
 
