@@ -14,4 +14,4 @@ pub use data::{DataEntry, DataSet, Training, TrainingChoice, datasets};
 pub use loss::Loss;
 pub use network::Network;
 pub use trained::Trained;
-pub use zoo::{entries, fully_connected, toy};
+pub use zoo::{entries, fully_connected, small_net, toy};

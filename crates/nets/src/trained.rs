@@ -9,8 +9,10 @@ use glasslab_core::*;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Samples that run through the layers together.
+/// Samples that run through the layers together: many share the packing of a dense layer's weights, few images stay in
+/// cache.
 const CHUNK: usize = 256;
+pub(crate) const IMAGES: usize = 16;
 /// Groups of chunks whose gradients are summed apart, whatever the number of threads.
 const GROUPS: usize = 4;
 
@@ -43,17 +45,22 @@ impl Trained {
         })
     }
 
+    fn together(&self) -> usize {
+        if self.dense.is_some() { CHUNK } else { IMAGES }
+    }
+
     /// Sums over the samples `batch`, chunk by chunk; the gradient's sum [N] in f64 where asked for.
     fn sums<T: Real>(&self, x: &[T], batch: &[u32], squares: bool) -> (Sums, Vec<f64>) {
         let n = self.network.dof();
-        let chunks = batch.len().div_ceil(CHUNK);
-        let group = chunks.div_ceil(GROUPS).max(1) * CHUNK;
+        let together = self.together();
+        let chunks = batch.len().div_ceil(together);
+        let group = chunks.div_ceil(GROUPS).max(1) * together;
         let parts: Vec<(Sums, Vec<f64>)> = batch
             .par_chunks(group)
             .map(|part| {
                 let (mut total, mut gradient) = (Sums::default(), vec![0.0; n]);
                 let (mut inputs, mut labels, mut local) = (Vec::new(), Vec::new(), vec![T::ZERO; n]);
-                for chunk in part.chunks(CHUNK) {
+                for chunk in part.chunks(together) {
                     self.training.gather(chunk, &mut inputs, &mut labels);
                     local.fill(T::ZERO);
                     add(&mut total, self.network.chunk(x, &inputs, &labels, Some(&mut local), squares));
@@ -77,21 +84,21 @@ impl Trained {
 
     fn evaluation<T: Real>(&self, x: &[T], split: Split) -> Evaluation {
         let data = &self.training.data;
-        let background = data.background::<T>();
+        let lookup = data.lookup::<T>();
         let samples = match split {
             Split::Train => self.training.len(),
             Split::Test => data.test.len(),
         };
         let row = |i: usize| if split == Split::Train { self.training.rows[i] as usize } else { i };
         let labels = if split == Split::Train { &self.training.labels } else { &data.test.labels };
-        let starts: Vec<usize> = (0..samples).step_by(CHUNK).collect();
+        let starts: Vec<usize> = (0..samples).step_by(self.together()).collect();
         let parts: Vec<Sums> = starts
             .into_par_iter()
             .map(|from| {
-                let to = (from + CHUNK).min(samples);
+                let to = (from + self.together()).min(samples);
                 let mut inputs = Vec::with_capacity((to - from) * data.inputs());
                 for i in from..to {
-                    data.append(&background, split, row(i), &mut inputs);
+                    data.append(&lookup, split, row(i), &mut inputs);
                 }
                 self.network.chunk(x, &inputs, &labels[from..to], None, false)
             })
@@ -166,7 +173,7 @@ impl System for Trained {
     }
 
     fn native(self: Arc<Self>, job: &Job) -> Result<Option<Box<dyn Stepper>>, Fault> {
-        if self.dense.is_none() || !matches!(job.method, Method::Sgd { .. } | Method::Descent { .. }) {
+        if !matches!(job.method, Method::Sgd { .. } | Method::Descent { .. }) {
             return Ok(None);
         }
         Ok(Some(match job.precision {

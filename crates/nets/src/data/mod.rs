@@ -151,13 +151,25 @@ impl DataSet {
     /// Normalised inputs of one sample \[inputs\], in f64.
     pub fn sample(&self, split: Split, row: usize) -> Vec<f64> {
         let mut out = Vec::new();
-        self.append(&self.background(), split, row, &mut out);
+        self.append(&self.lookup(), split, row, &mut out);
         out
     }
 
     /// Appends the normalised inputs of one sample.
-    pub(crate) fn append<T: Real>(&self, background: &[T], split: Split, row: usize, out: &mut Vec<T>) {
-        out.extend(self.table::<T>(split).row(row).iter().zip(background).map(|(s, b)| *s + *b));
+    pub(crate) fn append<T: Real>(&self, lookup: &[T], split: Split, row: usize, out: &mut Vec<T>) {
+        let (n, plane) = (self.inputs(), self.shape[1] * self.shape[2]);
+        let pixels = &self.images(split).pixels[row * n..(row + 1) * n];
+        for (pixels, inputs) in pixels.chunks_exact(plane).zip(lookup.chunks_exact(256)) {
+            out.extend(pixels.iter().map(|&p| inputs[usize::from(p)]));
+        }
+    }
+
+    /// The input that each pixel value becomes [channels, 256]: table and background of the same precision, added.
+    pub(crate) fn lookup<T: Real>(&self) -> Vec<T> {
+        let Normalisation { full, mean, deviation } = &self.normalisation;
+        let input =
+            |p: u8, c: usize| T::from_f64(f64::from(p) / full / deviation[c]) + T::from_f64(-mean[c] / deviation[c]);
+        (0..self.shape[0]).flat_map(|c| (0..=255).map(move |p| input(p, c))).collect()
     }
 
     /// The input that a pixel 0 becomes, per input [inputs]: -mean/deviation of its channel.

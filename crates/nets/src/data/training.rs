@@ -68,11 +68,11 @@ impl Training {
 
     /// Copies the inputs [B, inputs] of the samples `batch` and their labels [B].
     pub(crate) fn gather<T: Real>(&self, batch: &[u32], inputs: &mut Vec<T>, labels: &mut Vec<u16>) {
-        let background = self.data.background::<T>();
+        let lookup = self.data.lookup::<T>();
         inputs.clear();
         labels.clear();
         for &b in batch {
-            self.data.append(&background, Split::Train, self.rows[b as usize] as usize, inputs);
+            self.data.append(&lookup, Split::Train, self.rows[b as usize] as usize, inputs);
             labels.push(self.labels[b as usize]);
         }
     }

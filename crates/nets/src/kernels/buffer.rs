@@ -49,7 +49,6 @@ impl<T: super::Real> DerefMut for Buffer<T> {
 /// Rows of numbers, each padded with zeros to whole cache lines, and where they are not zero.
 pub(crate) struct Table<T> {
     values: Buffer<T>,
-    columns: usize,
     stride: usize,
     used: Vec<u64>,
     words: usize,
@@ -59,8 +58,7 @@ impl<T: super::Real> Table<T> {
     /// A table whose rows are written by `fill(row, values)`.
     pub fn new(rows: usize, columns: usize, mut fill: impl FnMut(usize, &mut [T])) -> Self {
         let (stride, words) = (padded::<T>(columns), columns.div_ceil(64));
-        let mut table =
-            Self { values: Buffer::new(rows * stride), columns, stride, used: vec![0; rows * words], words };
+        let mut table = Self { values: Buffer::new(rows * stride), stride, used: vec![0; rows * words], words };
         for row in 0..rows {
             let values = &mut table.values[row * stride..row * stride + columns];
             fill(row, values);
@@ -69,11 +67,6 @@ impl<T: super::Real> Table<T> {
             }
         }
         table
-    }
-
-    /// A row.
-    pub fn row(&self, row: usize) -> &[T] {
-        &self.values[row * self.stride..row * self.stride + self.columns]
     }
 
     /// The first entry of a row, which can be read up to whole cache lines.

@@ -2,11 +2,13 @@
 //! (AVX-512, AVX2, NEON, plain).
 
 mod buffer;
+mod correlate;
 mod product;
 mod real;
 mod tile;
 
 pub(crate) use buffer::{Buffer, Table, padded};
+pub(crate) use correlate::{Correlate, Dots};
 pub(crate) use product::{Matrix, product};
 pub(crate) use real::Real;
 pub(crate) use tile::{Finish, Left, List, Listed, Step, Strided, fetch, sweep};

@@ -36,6 +36,7 @@ pub(crate) trait Real:
     /// the range of normal numbers.
     fn exp(self) -> Self;
     fn ln(self) -> Self;
+    fn ln_1p(self) -> Self;
     fn tanh(self) -> Self;
     /// Samples whose columns are computed together: the widest tile of 64-byte vectors.
     const COLUMNS: usize = 4 * 64 / size_of::<Self>();
@@ -122,6 +123,9 @@ macro_rules! real {
             #[inline(always)]
             fn ln(self) -> Self {
                 $t::ln(self)
+            }
+            fn ln_1p(self) -> Self {
+                $t::ln_1p(self)
             }
             fn tanh(self) -> Self {
                 $t::tanh(self)

@@ -1,10 +1,24 @@
 //! Layers: maps of a batch of vectors with exact derivatives; adding a layer is adding a file.
 
 mod activation;
+mod average_pool;
+mod convolution;
 mod linear;
+mod max_pool;
+mod silu;
+mod softplus;
+#[cfg(test)]
+mod tests;
+mod window;
 
 pub use activation::{Activation, Pointwise};
+pub use average_pool::AveragePool;
+pub use convolution::Convolution;
 pub use linear::Linear;
+pub use max_pool::MaxPool;
+pub use silu::Silu;
+pub use softplus::Softplus;
+pub use window::Window;
 
 use crate::kernels::Real;
 

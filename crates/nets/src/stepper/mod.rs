@@ -1,8 +1,10 @@
-//! Native Steppers of dense networks: mini-batch SGD with momentum and full-batch descent, fused, many replicas.
+//! Native Steppers of networks: mini-batch SGD with momentum and full-batch descent, many replicas; fused for dense
+//! networks, layer by layer for others.
 
 mod blocks;
 mod engine;
 mod head;
+mod layered;
 mod update;
 
 use crate::data::Training;
@@ -10,6 +12,7 @@ use crate::kernels::{Buffer, Real};
 use crate::trained::Trained;
 use engine::{Moved, Space};
 use glasslab_core::*;
+use layered::Layered;
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +28,13 @@ struct Replica<T> {
     stop: Option<Stop>,
 }
 
-/// R replicas of a dense network under SGD or gradient descent, in the arithmetic of T.
+/// Work space for the kind of network.
+enum Engine<T> {
+    Dense(Space<T>),
+    Layered(Layered<T>),
+}
+
+/// R replicas of a network under SGD or gradient descent, in the arithmetic of T.
 ///
 /// Equals the generic Stepper up to rounding (1e-12 relative per step in f64). Every sum has a fixed order, so the bytes
 /// depend neither on threads nor on grouping. Checked by `native_equals_generic`, `bytes_do_not_depend_on_grouping`.
@@ -38,7 +47,7 @@ pub(crate) struct Native<T> {
     descent: bool,
     step: u64,
     replicas: Vec<Replica<T>>,
-    spaces: Mutex<Vec<Space<T>>>,
+    engines: Mutex<Vec<Engine<T>>>,
     work: Work,
 }
 
@@ -70,8 +79,8 @@ impl<T: Real> Native<T> {
             Replica { x, v, order: BatchOrder::new(job.streams, number, samples, batch), stop: None }
         });
         let replicas = replicas.collect();
-        let spaces = Mutex::default();
-        Ok(Self { system, rate, momentum, batch, descent, step: 0, replicas, spaces, work: Work::default() })
+        let engines = Mutex::default();
+        Ok(Self { system, rate, momentum, batch, descent, step: 0, replicas, engines, work: Work::default() })
     }
 
     fn dof(&self) -> usize {
@@ -91,20 +100,26 @@ impl<T: Real> Native<T> {
 
     /// Moves one replica; returns the steps tried.
     fn run(&self, replica: &mut Replica<T>, from: u64, to: u64, threads: usize) -> u64 {
-        let Some(dense) = &self.system.dense else { return 0 };
         if replica.stop.is_some() {
             return 0;
         }
-        let spare = self.spaces.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut space =
-            spare.unwrap_or_else(|| Space::new(dense, self.training(), self.batch, rayon::current_num_threads()));
+        let spare = self.engines.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut engine = spare.unwrap_or_else(|| match &self.system.dense {
+            Some(dense) => Engine::Dense(Space::new(dense, self.training(), self.batch, rayon::current_num_threads())),
+            None => Engine::Layered(Layered::new(&self.system, self.batch)),
+        });
         let all: Vec<u32> = if self.descent { (0..self.training().len() as u32).collect() } else { Vec::new() };
         let mut tried = 0;
         for step in from..to {
             let batch = if self.descent { &all } else { replica.order.batch(step) };
             let law = update::Law { rate: self.rate.at(step as f64), momentum: self.momentum };
             tried += 1;
-            let moved = space.step(dense, self.training(), batch, law, &mut replica.x, &mut replica.v, threads);
+            let (x, v) = (&mut replica.x, &mut replica.v);
+            let moved = match (&mut engine, &self.system.dense) {
+                (Engine::Dense(space), Some(dense)) => space.step(dense, self.training(), batch, law, x, v, threads),
+                (Engine::Layered(layered), _) => layered.step(&self.system, batch, law, x, v, threads > 1),
+                (Engine::Dense(_), None) => unreachable!("made for a dense network"),
+            };
             replica.stop = match moved {
                 Moved::Yes => None,
                 Moved::NotFinite => Some(Stop::Diverged { step }),
@@ -116,7 +131,7 @@ impl<T: Real> Native<T> {
                 break;
             }
         }
-        self.spaces.lock().unwrap_or_else(PoisonError::into_inner).push(space);
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
         tried
     }
 

@@ -1,9 +1,11 @@
 //! The networks that have a name.
 
 mod fully_connected;
+mod small_net;
 mod toy;
 
 pub use fully_connected::fully_connected;
+pub use small_net::small_net;
 pub use toy::toy;
 
 use crate::data::{DataSet, Training, TrainingChoice};
@@ -64,10 +66,14 @@ const CITATIONS: &[Citation] = &[Citation {
 }];
 
 fn data_parameters() -> [Parameter; 3] {
+    data_parameters_from("digits")
+}
+
+fn data_parameters_from(default: &str) -> [Parameter; 3] {
     [
         Parameter::text(
             "data",
-            "digits",
+            default,
             &[],
             "data set: digits, mnist, fashion-mnist, or a folder of IDX or CIFAR files",
         ),
@@ -88,5 +94,5 @@ fn training(parameters: &Parameters, build: &Build) -> Result<Training, Fault> {
 
 /// All networks, for the registry.
 pub fn entries() -> Vec<Entry> {
-    vec![toy::entry(), fully_connected::entry()]
+    vec![toy::entry(), fully_connected::entry(), small_net::entry()]
 }

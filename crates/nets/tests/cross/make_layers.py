@@ -1,0 +1,74 @@
+"""Writes layers.safetensors: outputs and derivatives of single layers by PyTorch in float64, for src/layers/tests.rs.
+
+    python make_layers.py
+
+For each case: random parameters x, inputs and weights [3 samples]; output; the derivatives of sum(weights * output) by the
+inputs and by x.
+"""
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from make import flat, save
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+
+class Swish(nn.Module):
+    def __init__(self, slope):
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, z):
+        return z * torch.sigmoid(self.slope * z)
+
+
+CASES = {
+    "conv-plain": ([3, 9, 8], nn.Conv2d(3, 7, 5)),
+    "conv-padded": ([2, 6, 7], nn.Conv2d(2, 11, 3, padding=1)),
+    "conv-strided": ([2, 9, 8], nn.Conv2d(2, 4, 3, stride=2, padding=1)),
+    "conv-wide": ([1, 10, 11], nn.Conv2d(1, 2, 4, stride=3, padding=2)),
+    "conv-one": ([5, 3, 4], nn.Conv2d(5, 6, 1)),
+    "conv-one-strided": ([2, 5, 6], nn.Conv2d(2, 3, 1, stride=2)),
+    "conv-whole": ([2, 4, 4], nn.Conv2d(2, 3, 4)),
+    "max-pairs": ([3, 6, 8], nn.MaxPool2d(2)),
+    "max-pairs-odd": ([2, 7, 9], nn.MaxPool2d(2)),
+    "max-overlap": ([2, 8, 7], nn.MaxPool2d(3, 2, 1)),
+    "mean-pairs": ([2, 6, 7], nn.AvgPool2d(2)),
+    "mean-counted": ([2, 8, 7], nn.AvgPool2d(3, 2, 1, count_include_pad=True)),
+    "mean-inside": ([2, 8, 7], nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
+    "tanh": ([40], nn.Tanh()),
+    "sigmoid": ([40], nn.Sigmoid()),
+    "silu": ([40], nn.SiLU()),
+    "silu-steep": ([40], Swish(3.5)),
+    "softplus": ([40], nn.Softplus()),
+    "softplus-steep": ([40], nn.Softplus(5.0)),
+}
+
+
+def main():
+    out = {}
+    torch.manual_seed(7)
+    for name, (shape, layer) in CASES.items():
+        inputs = 2 * torch.randn(3, *shape)
+        inputs.requires_grad_()
+        outputs = layer(inputs)
+        weights = torch.randn_like(outputs)
+        parameters = list(layer.parameters())
+        by = torch.autograd.grad((weights * outputs).sum(), [inputs, *parameters])
+        empty = [torch.zeros(0)]
+        out[f"{name}/x"] = flat(parameters or empty)
+        out[f"{name}/input"] = flat([inputs])
+        out[f"{name}/weights"] = flat([weights])
+        out[f"{name}/output"] = flat([outputs])
+        out[f"{name}/by-input"] = flat(by[:1])
+        out[f"{name}/by-x"] = flat(by[1:] or empty)
+    target = Path(__file__).parent / "layers.safetensors"
+    save(out, target)
+    print(target.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()
