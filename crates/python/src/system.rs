@@ -24,6 +24,9 @@ pub struct System {
 /// Positions as they came: their shape, [N] or [R, N], and the values.
 type Positions<'py> = PyArrayLikeDyn<'py, f64, AllowTypeChange>;
 
+/// Name, start, stop and shape of a block of x.
+type BlockRow<'py> = (String, usize, usize, Bound<'py, PyTuple>);
+
 impl System {
     /// Copies the positions, so that nobody changes them while Python runs on.
     fn positions(&self, x: &Positions<'_>) -> PyResult<(Vec<usize>, Vec<f64>)> {
@@ -113,7 +116,7 @@ impl System {
 
     /// Named blocks of x, in order: (name, start, stop, shape).
     #[getter]
-    fn layout<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, usize, usize, Bound<'py, PyTuple>)>> {
+    fn layout<'py>(&self, py: Python<'py>) -> PyResult<Vec<BlockRow<'py>>> {
         let blocks = self.model.layout().into_iter();
         blocks.map(|b| Ok((b.name, b.range.start, b.range.end, PyTuple::new(py, b.shape)?))).collect()
     }
