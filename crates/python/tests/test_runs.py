@@ -143,7 +143,7 @@ def test_ctrl_c_leaves_a_run_that_resumes(tmp_path, text, same):
         [sys.executable, "-c", INTERRUPTED, str(file), str(tmp_path / "cut")], stdout=subprocess.PIPE, text=True
     )
     try:
-        wait_for(lambda: child.poll() is not None or (saved.is_dir() and any(saved.iterdir())))
+        wait_for(lambda: child.poll() is not None or (saved.is_dir() and any(f.is_file() for f in saved.iterdir())))
         child.send_signal(signal.SIGINT)
         said, _ = child.communicate(timeout=60)
     finally:
