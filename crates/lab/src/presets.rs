@@ -33,6 +33,11 @@ pub const ALL: &[Preset] = &[
         about: "three hidden layers on MNIST, B = 128, rate 0.01, at the paper's length (an hour)",
         text: include_str!("../presets/paper/fully-connected.toml"),
     },
+    Preset {
+        name: "paper/small-net",
+        about: "Small Net on CIFAR-10 (in the folder `cifar-10`), B = 100, rate 0.01, at the paper's length (hours)",
+        text: include_str!("../presets/paper/small-net.toml"),
+    },
 ];
 
 /// The preset of that name.
