@@ -28,8 +28,11 @@ pub fn json(common: &Common, value: &Value) -> Result<()> {
 /// Prints an error with its causes on stderr.
 pub fn error(error: &anyhow::Error) {
     let mut message = format!("error: {error}");
-    for cause in error.chain().skip(1) {
-        message.push_str(&format!("\n  because {cause}"));
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Many errors quote their cause already.
+        if !message.contains(&cause) {
+            message.push_str(&format!("\n  because {cause}"));
+        }
     }
     eprintln!("{message}");
 }

@@ -36,6 +36,16 @@ fn list(complaints: &[Complaint]) -> String {
     complaints.iter().map(|c| format!("\n  {c}")).collect()
 }
 
+/// Bytes in words: `12 kB`, `3.4 GB`.
+pub fn readable_bytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        1_000_000_000..1_000_000_000_000 => format!("{:.1} GB", bytes as f64 / 1e9),
+        _ => format!("{:.1} TB", bytes as f64 / 1e12),
+    }
+}
+
 /// A failure of a System, a Stepper or an Observer.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -64,7 +74,7 @@ pub enum Fault {
         ability: &'static str,
     },
     /// More memory is needed than there is.
-    #[error("{what} needs {needed} bytes of memory, {available} are available: lower {lower}")]
+    #[error("{what} needs {} of memory, {} are available: lower {lower}", readable_bytes(*needed), readable_bytes(*available))]
     Memory {
         /// What would be stored.
         what: String,

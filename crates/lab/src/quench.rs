@@ -20,6 +20,7 @@ pub struct Quenching {
     observers: Vec<Box<dyn Observer>>,
     /// Steps between calls of `advance` that keep the program responsive, from measured speed.
     stride: u64,
+    moved_by: &'static str,
 }
 
 /// How long the loop may be deaf to an interruption, about.
@@ -35,6 +36,7 @@ impl Quenching {
         let streams = Streams::new(seed ^ glasslab_core::random::fnv1a(plan.name.as_bytes()));
         let mut systems = Vec::new();
         let mut members = Vec::new();
+        let mut moved_by = "";
         for sample in 0..plan.samples {
             let build = Build { streams, sample, folder: folder.to_owned(), precision: plan.precision };
             let system = (entry.build)(&parameters, &build)?;
@@ -44,7 +46,12 @@ impl Quenching {
                 replicas: sample * plan.replicas..(sample + 1) * plan.replicas,
                 precision: plan.precision,
             };
-            members.push(glasslab_dynamics::stepper(Arc::clone(&system), &job)?);
+            let (member, by) = match Arc::clone(&system).native(&job)? {
+                Some(native) => (native, "native"),
+                None => (glasslab_dynamics::generic(Arc::clone(&system), &job)?, "generic"),
+            };
+            members.push(member);
+            moved_by = by;
             systems.push(system);
         }
         let stepper = Ensemble::new(members);
@@ -58,7 +65,7 @@ impl Quenching {
         if let Some(noise) = Noise::new(waiting, &plan.method, &view) {
             observers.push(Box::new(noise));
         }
-        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1 })
+        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1, moved_by })
     }
 
     /// The same quench with nobody watching: it ends on the same bits.
@@ -77,6 +84,11 @@ impl Quenching {
     /// The Stepper.
     pub fn stepper(&self) -> &dyn Stepper {
         &self.stepper
+    }
+
+    /// Which code moves it: `native` or `generic`.
+    pub fn moved_by(&self) -> &'static str {
+        self.moved_by
     }
 
     /// The first System.

@@ -4,6 +4,7 @@ use crate::error::LabError;
 use crate::quench::Quenching;
 use crate::summary::{self, Summary};
 use crate::{Plan, plan};
+use glasslab_core::fault::readable_bytes;
 use glasslab_core::{Dataset, Stop};
 use glasslab_store::{Manifest, QuenchManifest, ReplicaEnd, RunDir, StoreError, utc};
 use std::path::{Path, PathBuf};
@@ -96,17 +97,8 @@ impl Estimate {
 
 impl std::fmt::Display for Estimate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let each: Vec<String> = self.quenches.iter().map(|(n, b)| format!("{n} {}", readable(*b))).collect();
-        write!(f, "about {} at the peak ({})", readable(self.bytes()), each.join(", "))
-    }
-}
-
-/// Bytes in words.
-pub(crate) fn readable(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+        let each: Vec<String> = self.quenches.iter().map(|(n, b)| format!("{n} {}", readable_bytes(*b))).collect();
+        write!(f, "about {} at the peak ({})", readable_bytes(self.bytes()), each.join(", "))
     }
 }
 
@@ -167,7 +159,10 @@ pub fn run(plan: &Plan, options: &RunOptions, watch: &mut dyn Watch) -> Result<O
     if let Some(available) = available_memory()
         && estimate.bytes() > available
     {
-        return Err(LabError::Memory { needed: readable(estimate.bytes()), available: readable(available) });
+        return Err(LabError::Memory {
+            needed: readable_bytes(estimate.bytes()),
+            available: readable_bytes(available),
+        });
     }
     let dir = open(plan, options)?;
     watch.note(&format!("run directory {}, memory {estimate}", dir.path().display()));
@@ -297,6 +292,7 @@ impl Log {
         let work = stepper.work();
         entry.dof = stepper.dof() as u64;
         entry.step = quenching.step();
+        entry.stepper = quenching.moved_by().to_owned();
         entry.replica_steps = work.steps;
         entry.forces = work.forces;
         entry.samples = work.samples;
