@@ -1,0 +1,164 @@
+//! Number formats of stored tensors, and their exact conversion to f32 or f64.
+
+use serde::Serialize;
+
+/// Number format of a stored tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// IEEE 754 binary16.
+    F16,
+    /// The upper half of a binary32 (bfloat16).
+    Bf16,
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary64.
+    F64,
+    /// Integers, booleans and formats of 8 bits: known by size, not compared. The value is the number of bytes.
+    Other(u8),
+}
+
+impl Dtype {
+    /// The format by its name in a safetensors header; `None` if unknown.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "F16" => Dtype::F16,
+            "BF16" => Dtype::Bf16,
+            "F32" => Dtype::F32,
+            "F64" => Dtype::F64,
+            "BOOL" | "U8" | "I8" | "F8_E4M3" | "F8_E5M2" | "F8_E8M0" => Dtype::Other(1),
+            "U16" | "I16" => Dtype::Other(2),
+            "U32" | "I32" => Dtype::Other(4),
+            "U64" | "I64" | "C64" => Dtype::Other(8),
+            _ => return None,
+        })
+    }
+
+    /// Bytes per number.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Dtype::F16 | Dtype::Bf16 => 2,
+            Dtype::F32 => 4,
+            Dtype::F64 => 8,
+            Dtype::Other(bytes) => u64::from(bytes),
+        }
+    }
+
+    /// True for the formats that are compared.
+    pub fn is_float(self) -> bool {
+        !matches!(self, Dtype::Other(_))
+    }
+}
+
+/// binary16 to binary32, exact: 1 sign, 5 exponent (bias 15), 10 fraction bits; subnormals are k 2^-24.
+/// Checked by `every_half_is_its_definition`.
+pub(crate) fn half(bits: u16) -> f32 {
+    let (sign, exponent, fraction) = (u32::from(bits >> 15) << 31, u32::from(bits >> 10) & 31, u32::from(bits) & 1023);
+    match exponent {
+        0 => {
+            let size = fraction as f32 * f32::from_bits(0x3380_0000);
+            f32::from_bits(sign | size.to_bits())
+        }
+        31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
+    }
+}
+
+/// A number that positions are kept in.
+pub(crate) trait Real: Copy + Default + Send + Sync {
+    /// True if it is neither NaN nor infinite.
+    fn finite(self) -> bool;
+    /// Exact for the formats that fit; see [`decode`].
+    fn of_single(x: f32) -> Self;
+    /// Only called where this is f64, or never.
+    fn of_double(x: f64) -> Self;
+    /// As the kernel wants it.
+    fn slice(x: &[Self]) -> glasslab_core::Slice<'_>;
+}
+
+impl Real for f32 {
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+    fn of_single(x: f32) -> Self {
+        x
+    }
+    fn of_double(x: f64) -> Self {
+        x as f32
+    }
+    fn slice(x: &[Self]) -> glasslab_core::Slice<'_> {
+        glasslab_core::Slice::F32(x)
+    }
+}
+
+impl Real for f64 {
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+    fn of_single(x: f32) -> Self {
+        f64::from(x)
+    }
+    fn of_double(x: f64) -> Self {
+        x
+    }
+    fn slice(x: &[Self]) -> glasslab_core::Slice<'_> {
+        glasslab_core::Slice::F64(x)
+    }
+}
+
+/// Little-endian numbers of a format into `out`; returns how many are not finite. bf16, f16 and f32 are exact in either
+/// precision; the caller keeps f64 whenever a tensor of the series is f64. Cost O(n).
+pub(crate) fn decode<T: Real>(dtype: Dtype, bytes: &[u8], out: &mut [T]) -> u64 {
+    match dtype {
+        Dtype::F16 => {
+            let (pairs, _) = bytes.as_chunks::<2>();
+            out.iter_mut().zip(pairs).for_each(|(o, b)| *o = T::of_single(half(u16::from_le_bytes(*b))));
+        }
+        Dtype::Bf16 => {
+            let (pairs, _) = bytes.as_chunks::<2>();
+            let wide = |b: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
+            out.iter_mut().zip(pairs).for_each(|(o, b)| *o = T::of_single(wide(b)));
+        }
+        Dtype::F32 => {
+            let (quads, _) = bytes.as_chunks::<4>();
+            out.iter_mut().zip(quads).for_each(|(o, b)| *o = T::of_single(f32::from_le_bytes(*b)));
+        }
+        Dtype::F64 => {
+            let (eights, _) = bytes.as_chunks::<8>();
+            out.iter_mut().zip(eights).for_each(|(o, b)| *o = T::of_double(f64::from_le_bytes(*b)));
+        }
+        Dtype::Other(_) => return 0,
+    }
+    out.iter().map(|x| u64::from(!x.finite())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All 65,536 values against the definition (-1)^s 2^(e-15) (1 + f/1024), 2^-14 f/1024 for e = 0, in f64.
+    #[test]
+    fn every_half_is_its_definition() {
+        for bits in 0..=u16::MAX {
+            let (s, e, f) = (bits >> 15, i32::from(bits >> 10 & 31), f64::from(bits & 1023));
+            let size = match e {
+                0 => f / 1024.0 * 2.0_f64.powi(-14),
+                31 if f == 0.0 => f64::INFINITY,
+                31 => f64::NAN,
+                _ => (1.0 + f / 1024.0) * 2.0_f64.powi(e - 15),
+            };
+            let (expected, got) = (if s == 1 { -size } else { size }, f64::from(half(bits)));
+            assert!(expected == got || (expected.is_nan() && got.is_nan()), "{bits:#x}: {got} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn formats_are_decoded_and_counted() {
+        let mut out = [0.0_f64; 2];
+        // bf16 of 1.5 is the upper half of 0x3fc00000; of infinity 0x7f80.
+        assert_eq!(decode(Dtype::Bf16, &[0xc0, 0x3f, 0x80, 0x7f], &mut out), 1);
+        assert_eq!(out, [1.5, f64::INFINITY]);
+        let bytes: Vec<u8> = [0.1_f64, -3.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        assert_eq!((decode(Dtype::F64, &bytes, &mut out), out), (0, [0.1, -3.0]));
+    }
+}

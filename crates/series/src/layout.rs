@@ -1,0 +1,216 @@
+//! What most checkpoints of a series have in common, and how the others differ from it.
+
+use crate::dtype::Dtype;
+use crate::error::{SeriesError, refused};
+use crate::finding::{Finding, Kind, names};
+use crate::header::{Tensor, read_header};
+use crate::locate::Place;
+use crate::step::{Unit, leading};
+use regex_lite::Regex;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+/// A checkpoint whose headers were read.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkpoint {
+    pub(crate) name: String,
+    pub(crate) step: u64,
+    pub(crate) unit: Unit,
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) file_bytes: Vec<u64>,
+    /// Tensors by name: number of the file, and where in it.
+    pub(crate) tensors: BTreeMap<String, (usize, Tensor)>,
+}
+
+/// A tensor that is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Common {
+    pub(crate) name: String,
+    pub(crate) len: usize,
+}
+
+/// The headers of a checkpoint; the finding if there is something wrong with it, which may leave it out.
+pub(crate) fn open(place: &Place, findings: &mut Vec<Finding>) -> Option<Checkpoint> {
+    match read(place) {
+        Err(error) => {
+            findings.push(Finding::problem(Kind::Unreadable, &place.name, error.to_string()));
+            None
+        }
+        Ok((mut checkpoint, written)) => {
+            let (step, unit) = match (place.step, written) {
+                (Some((step, unit)), written) => {
+                    if let Some(other) = written.filter(|&w| w != step && unit == Unit::Steps) {
+                        let what = format!("its name says step {step}, its metadata step {other}: the name counts");
+                        findings.push(Finding::problem(Kind::StepMismatch, &place.name, what));
+                    }
+                    (step, unit)
+                }
+                (None, Some(step)) => (step, Unit::Steps),
+                (None, None) => {
+                    let what = "no step in its name or metadata: left out";
+                    findings.push(Finding::note(Kind::Ignored, &place.name, what));
+                    return None;
+                }
+            };
+            (checkpoint.step, checkpoint.unit) = (step, unit);
+            Some(checkpoint)
+        }
+    }
+}
+
+fn read(place: &Place) -> Result<(Checkpoint, Option<u64>), SeriesError> {
+    let mut checkpoint = Checkpoint {
+        name: place.name.clone(),
+        step: 0,
+        unit: Unit::Steps,
+        files: place.files.clone(),
+        file_bytes: Vec::new(),
+        tensors: BTreeMap::new(),
+    };
+    let mut step = None;
+    for (number, file) in place.files.iter().enumerate() {
+        let header = read_header(file)?;
+        let written = ["global_step", "step", "iteration"].iter().find_map(|k| header.metadata.get(*k));
+        step = step.or(written.filter(|w| w.bytes().all(|b| b.is_ascii_digit())).and_then(|w| leading(w)));
+        checkpoint.file_bytes.push(header.file_bytes);
+        for tensor in header.tensors {
+            let name = tensor.name.clone();
+            if checkpoint.tensors.insert(name.clone(), (number, tensor)).is_some() {
+                let fix = "another shard has it too: fetch the shards again";
+                return Err(refused(file, "tensor", format!("{name:?}"), fix));
+            }
+        }
+    }
+    Ok((checkpoint, step))
+}
+
+type Shapes<'a> = Vec<(&'a str, &'a [u64])>;
+
+/// Names and shapes of the floating-point tensors.
+fn shapes(checkpoint: &Checkpoint) -> Shapes<'_> {
+    let floats = checkpoint.tensors.values().filter(|(_, t)| t.dtype.is_float());
+    floats.map(|(_, t)| (t.name.as_str(), t.shape.as_slice())).collect()
+}
+
+/// The most common layout (the earliest of equally common ones), the findings about all that differs, and the checkpoints
+/// that have at least that layout: the others are left out.
+pub(crate) fn agree(checkpoints: Vec<Checkpoint>, findings: &mut Vec<Finding>) -> (Vec<Checkpoint>, Vec<Common>) {
+    let mut counts: HashMap<Shapes<'_>, usize> = HashMap::new();
+    for c in &checkpoints {
+        *counts.entry(shapes(c)).or_default() += 1;
+    }
+    let most = counts.values().copied().max().unwrap_or(0);
+    let Some(model) = checkpoints.iter().find(|c| counts[&shapes(c)] == most).cloned() else {
+        return (Vec::new(), Vec::new());
+    };
+    let mut dtypes: BTreeMap<&str, HashMap<&str, usize>> = BTreeMap::new();
+    for t in checkpoints.iter().flat_map(|c| c.tensors.values()).map(|t| &t.1) {
+        *dtypes.entry(&t.name).or_default().entry(&t.dtype_name).or_default() += 1;
+    }
+    let usual = |name: &str| -> String {
+        let counted = dtypes.get(name).into_iter().flatten();
+        counted.max_by_key(|&(d, n)| (*n, std::cmp::Reverse(*d))).map_or(String::new(), |(d, _)| (*d).to_owned())
+    };
+    let usual: BTreeMap<String, String> = dtypes.keys().map(|n| ((*n).to_owned(), usual(n))).collect();
+    let common: Vec<Common> = shapes(&model)
+        .iter()
+        .map(|(name, shape)| Common { name: (*name).to_owned(), len: shape.iter().product::<u64>() as usize })
+        .filter(|c| c.len > 0)
+        .collect();
+    let skipped: Vec<&str> =
+        model.tensors.values().filter(|t| !t.1.dtype.is_float()).map(|t| t.1.name.as_str()).collect();
+    if !skipped.is_empty() {
+        let what = format!("not compared, as they are no floating-point numbers: {}", names(&skipped));
+        findings.push(Finding::note(Kind::Skipped, "", what));
+    }
+    let keep = |c: &Checkpoint| differences(c, &model, &usual, findings);
+    let kept = checkpoints.iter().map(keep).collect::<Vec<_>>();
+    drop(dtypes);
+    drop(counts);
+    let kept = checkpoints.into_iter().zip(kept).filter(|k| k.1).map(|k| k.0).collect();
+    (kept, common)
+}
+
+/// What differs from the model; true if every tensor of the model is there with its shape.
+fn differences(
+    c: &Checkpoint,
+    model: &Checkpoint,
+    usual: &BTreeMap<String, String>,
+    findings: &mut Vec<Finding>,
+) -> bool {
+    let (mut missing, mut shape, mut dtype) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, (_, wanted)) in &model.tensors {
+        match c.tensors.get(name) {
+            None => missing.push(name.clone()),
+            Some((_, t)) if t.shape != wanted.shape => {
+                shape.push(format!("{name} {:?}, elsewhere {:?}", t.shape, wanted.shape));
+            }
+            Some((_, t)) if t.dtype_name != usual[name] => {
+                dtype.push(format!("{name} {}, elsewhere {}", t.dtype_name, usual[name]));
+            }
+            Some(_) => {}
+        }
+    }
+    let added: Vec<String> = c.tensors.keys().filter(|n| !model.tensors.contains_key(*n)).cloned().collect();
+    let fits = shapes(model)
+        .iter()
+        .all(|(name, shape)| c.tensors.get(*name).is_some_and(|(_, t)| t.dtype.is_float() && t.shape == *shape));
+    let end = if fits { "" } else { " (left out of the comparison)" };
+    for (kind, list) in [(Kind::Missing, missing), (Kind::Added, added), (Kind::Shape, shape), (Kind::Dtype, dtype)] {
+        if !list.is_empty() {
+            let what = format!("{} of its tensors: {}{end}", list.len(), names(&list));
+            let what = if kind == Kind::Missing { what.replace("of its tensors", "missing") } else { what };
+            findings.push(Finding::problem(kind, &c.name, what));
+        }
+    }
+    fits
+}
+
+/// Groups of tensors: one per regular expression (each tensor belongs to all that match its name), or, without any, by the
+/// first component of the name behind what all names share, with the number that follows it (`layers.0`).
+pub(crate) fn groups(common: &[Common], patterns: &[Regex]) -> Vec<(String, Vec<usize>)> {
+    if !patterns.is_empty() {
+        let members = |p: &Regex| (0..common.len()).filter(|&i| p.is_match(&common[i].name)).collect();
+        return patterns.iter().map(|p| (p.as_str().to_owned(), members(p))).collect();
+    }
+    let parts: Vec<Vec<&str>> = common.iter().map(|c| c.name.split('.').collect()).collect();
+    let mut shared = 0;
+    while let Some(first) = parts.first().and_then(|p| p.get(shared))
+        && parts.iter().all(|p| p.len() > shared + 1 && p[shared] == *first)
+    {
+        shared += 1;
+    }
+    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+    for (i, p) in parts.iter().enumerate() {
+        let numbered = p.get(shared + 1).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        let key = p[..(shared + 1 + usize::from(numbered)).min(p.len())].join(".");
+        match groups.iter_mut().find(|g| g.0 == key) {
+            Some(group) => group.1.push(i),
+            None => groups.push((key, vec![i])),
+        }
+    }
+    groups
+}
+
+/// True if any compared tensor of any checkpoint is f64: then all are compared in f64.
+pub(crate) fn double(checkpoints: &[Checkpoint], common: &[Common]) -> bool {
+    let wide = |c: &Checkpoint| common.iter().any(|t| c.tensors[&t.name].1.dtype == Dtype::F64);
+    checkpoints.iter().any(wide)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_by_name_or_by_pattern() {
+        let common: Vec<Common> = ["g.embed.w", "g.layers.0.a", "g.layers.0.b", "g.layers.1.a"]
+            .map(|n| Common { name: n.to_owned(), len: 1 })
+            .into();
+        let found = groups(&common, &[]);
+        let expected = [("g.embed", vec![0]), ("g.layers.0", vec![1, 2]), ("g.layers.1", vec![3])];
+        assert_eq!(found, expected.map(|(n, m)| (n.to_owned(), m)));
+        let found = groups(&common, &[Regex::new("a$").unwrap()]);
+        assert_eq!(found, [("a$".to_owned(), vec![1, 3])]);
+    }
+}
