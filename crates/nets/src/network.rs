@@ -26,6 +26,15 @@ pub(crate) struct Sums {
     pub squares: f64,
 }
 
+/// Work space of a chunk, kept from one to the next; nothing in it matters.
+#[derive(Default)]
+pub(crate) struct Tape<T> {
+    /// Activations after each layer, [B, width] each.
+    outputs: Vec<Vec<T>>,
+    slope: Vec<T>,
+    by_input: Vec<T>,
+}
+
 impl Network {
     /// The network of these layers. Panics if their widths do not chain: a bug of who calls.
     pub fn new(layers: Vec<Box<dyn Layer>>, loss: Loss) -> Self {
@@ -91,16 +100,14 @@ impl Network {
         }
     }
 
-    /// The activations after each layer, [B, width] each.
-    fn forward<T: Real>(&self, x: &[T], inputs: &[T], samples: usize) -> Vec<Vec<T>> {
-        let mut outputs: Vec<Vec<T>> = Vec::with_capacity(self.layers.len());
-        for (layer, range) in self.layers.iter().zip(&self.ranges) {
-            let mut output = vec![T::ZERO; samples * layer.outputs()];
-            let input = outputs.last().map_or(inputs, |o| o);
-            T::layer(&**layer).forward(&x[range.clone()], input, &mut output);
-            outputs.push(output);
+    fn forward<T: Real>(&self, x: &[T], inputs: &[T], samples: usize, outputs: &mut Vec<Vec<T>>) {
+        outputs.resize_with(self.layers.len(), Vec::new);
+        for (i, (layer, range)) in self.layers.iter().zip(&self.ranges).enumerate() {
+            let (below, output) = outputs.split_at_mut(i);
+            let input = below.last().map_or(inputs, |o| o);
+            output[0].resize(samples * layer.outputs(), T::ZERO);
+            T::layer(&**layer).forward(&x[range.clone()], input, &mut output[0]);
         }
-        outputs
     }
 
     /// Losses and errors of one chunk: inputs [B, inputs], labels [B]. If given, `gradient` [N] grows by the sum over
@@ -112,11 +119,13 @@ impl Network {
         labels: &[u16],
         gradient: Option<&mut [T]>,
         squares: bool,
+        tape: &mut Tape<T>,
     ) -> Sums {
         let classes = self.outputs();
-        let outputs = self.forward(x, inputs, labels.len());
+        let Tape { outputs, slope, by_input } = tape;
+        self.forward(x, inputs, labels.len(), outputs);
         let mut sums = Sums::default();
-        let mut slope = vec![T::ZERO; labels.len() * classes];
+        slope.resize(labels.len() * classes, T::ZERO);
         let last = &outputs[outputs.len() - 1];
         for ((f, d), &label) in last.chunks_exact(classes).zip(slope.chunks_exact_mut(classes)).zip(labels) {
             sums.loss += self.loss.sample(f, label.into(), d);
@@ -127,14 +136,14 @@ impl Network {
         for (i, (layer, range)) in self.layers.iter().zip(&self.ranges).enumerate().rev() {
             let input = if i == 0 { inputs } else { &outputs[i - 1] };
             let pass = T::layer(&**layer);
-            pass.gradient(input, &slope, &mut gradient[range.clone()]);
+            pass.gradient(input, slope, &mut gradient[range.clone()]);
             if squares {
-                pass.sample_squares(input, &slope, &mut norms);
+                pass.sample_squares(input, slope, &mut norms);
             }
             if i > 0 {
-                let mut by_input = vec![T::ZERO; input.len()];
-                pass.backward(&x[range.clone()], input, &outputs[i], &slope, &mut by_input);
-                slope = by_input;
+                by_input.resize(input.len(), T::ZERO);
+                pass.backward(&x[range.clone()], input, &outputs[i], slope, by_input);
+                std::mem::swap(slope, by_input);
             }
         }
         sums.squares = norms.iter().sum();

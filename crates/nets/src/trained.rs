@@ -2,7 +2,7 @@
 
 use crate::data::Training;
 use crate::kernels::Real;
-use crate::network::{Network, Sums};
+use crate::network::{Network, Sums, Tape};
 use crate::stepper::Native;
 use crate::zoo::Dense;
 use glasslab_core::*;
@@ -60,10 +60,11 @@ impl Trained {
             .map(|part| {
                 let (mut total, mut gradient) = (Sums::default(), vec![0.0; n]);
                 let (mut inputs, mut labels, mut local) = (Vec::new(), Vec::new(), vec![T::ZERO; n]);
+                let mut tape = Tape::default();
                 for chunk in part.chunks(together) {
                     self.training.gather(chunk, &mut inputs, &mut labels);
                     local.fill(T::ZERO);
-                    add(&mut total, self.network.chunk(x, &inputs, &labels, Some(&mut local), squares));
+                    add(&mut total, self.network.chunk(x, &inputs, &labels, Some(&mut local), squares, &mut tape));
                     for (g, l) in gradient.iter_mut().zip(&local) {
                         *g += l.to_f64();
                     }
@@ -100,7 +101,7 @@ impl Trained {
                 for i in from..to {
                     data.append(&lookup, split, row(i), &mut inputs);
                 }
-                self.network.chunk(x, &inputs, &labels[from..to], None, false)
+                self.network.chunk(x, &inputs, &labels[from..to], None, false, &mut Tape::default())
             })
             .collect();
         let mut total = Sums::default();

@@ -182,6 +182,10 @@ unsafe fn strip<S: Simd, T: Real, D: Depths, R: Rows<T>, F: Finish<S, T>, const 
             tile::<S, T, D, R, F, 4, N>(simd, depth, left, right, finish, (i, j), columns);
             i += 4;
         }
+        while i + 2 <= rows.end {
+            tile::<S, T, D, R, F, 2, N>(simd, depth, left, right, finish, (i, j), columns);
+            i += 2;
+        }
         while i < rows.end {
             tile::<S, T, D, R, F, 1, N>(simd, depth, left, right, finish, (i, j), columns);
             i += 1;

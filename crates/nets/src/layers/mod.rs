@@ -55,10 +55,11 @@ pub trait Layer: Pass<f32> + Pass<f64> + Send + Sync {
 /// One layer at work on a batch of B samples, in one precision. `x` are its parameters; arrays are [B, width], row-major.
 #[allow(private_bounds, reason = "precisions are f32 and f64, a closed set")]
 pub trait Pass<T: Real> {
-    /// Outputs from inputs.
+    /// Outputs from inputs, over whatever was there.
     fn forward(&self, x: &[T], input: &[T], output: &mut [T]);
 
-    /// The loss's derivative by the inputs, from that by the outputs. `input` and `output` are those of the forward pass.
+    /// The loss's derivative by the inputs, from that by the outputs, over whatever was there. `input` and `output` are those of
+    /// the forward pass.
     fn backward(&self, x: &[T], input: &[T], output: &[T], by_output: &[T], by_input: &mut [T]);
 
     /// Adds the loss's derivative by the parameters to `gradient`.

@@ -3,7 +3,7 @@
 use super::engine::Moved;
 use super::update::Law;
 use crate::kernels::Real;
-use crate::network::Sums;
+use crate::network::{Sums, Tape};
 use crate::trained::{IMAGES, Trained};
 use rayon::prelude::*;
 
@@ -15,6 +15,7 @@ struct Group<T> {
     inputs: Vec<T>,
     labels: Vec<u16>,
     gradient: Vec<T>,
+    tape: Tape<T>,
     loss: f64,
 }
 
@@ -32,6 +33,7 @@ impl<T: Real> Layered<T> {
             inputs: Vec::new(),
             labels: Vec::new(),
             gradient: vec![T::ZERO; system.network.dof()],
+            tape: Tape::default(),
             loss: 0.0,
         };
         Self { groups: (0..count).map(group).collect(), size: batch.div_ceil(count).max(1) }
@@ -54,7 +56,8 @@ impl<T: Real> Layered<T> {
             for chunk in part.chunks(IMAGES) {
                 system.training.gather(chunk, &mut group.inputs, &mut group.labels);
                 let gradient = Some(&mut group.gradient[..]);
-                let Sums { loss, .. } = system.network.chunk(weights, &group.inputs, &group.labels, gradient, false);
+                let Sums { loss, .. } =
+                    system.network.chunk(weights, &group.inputs, &group.labels, gradient, false, &mut group.tape);
                 group.loss += loss;
             }
         };
