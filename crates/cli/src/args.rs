@@ -53,6 +53,9 @@ pub enum Verb {
     Run(Run),
     /// Solve the exact two-time equations of the infinite spherical p-spin: energies, correlations, responses.
     MeanField(MeanField),
+    /// Check and compare the checkpoints of any training: integrity, two-time displacements, drift against diffusion.
+    /// Reads safetensors (pickles are never opened); exit code 1 if something is wrong with the series.
+    Series(Series),
     /// Write the report of one or several runs again.
     Report(Report),
     /// List the systems and their parameters.
@@ -166,6 +169,40 @@ pub struct MeanField {
     #[arg(long, value_name = "ERROR", default_value_t = 1e-4, allow_negative_numbers = true)]
     pub tolerance: f64,
     /// Folder of the run (default: runs/mean-field, or the next free one).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// How finely displacements of a series are kept.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub enum Detail {
+    /// Of the whole only.
+    Whole,
+    /// And of every group of tensors.
+    Groups,
+    /// And of every tensor.
+    Tensors,
+}
+
+/// Flags of `series`.
+#[derive(Args, Debug)]
+pub struct Series {
+    /// A folder of checkpoints (files, or folders with one each), or a list of files and folders, one checkpoint each.
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Most memory to use, as in 2GiB or 500MB. Results do not depend on it.
+    #[arg(long, value_name = "BYTES", default_value = "2GiB")]
+    pub memory: String,
+    /// Displacements of the whole, of groups of tensors too, or of every tensor too.
+    #[arg(long, value_enum, default_value = "tensors")]
+    pub detail: Detail,
+    /// A group of tensors: a regular expression on their names (repeatable; default: the first component of the names).
+    #[arg(long, value_name = "REGEX")]
+    pub group: Vec<String>,
+    /// Tensors to leave out: a regular expression on their names (repeatable).
+    #[arg(long, value_name = "REGEX")]
+    pub skip: Vec<String>,
+    /// Folder to keep records, summary and report in (default: only print).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

@@ -21,6 +21,7 @@ pub mod presets;
 mod quench;
 pub mod registry;
 mod run;
+pub mod series;
 mod summary;
 
 pub use age::{Changes, age_plan, toml_value};

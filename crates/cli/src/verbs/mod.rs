@@ -5,3 +5,4 @@ pub mod list;
 pub mod mean_field;
 pub mod report;
 pub mod run;
+pub mod series;

@@ -1,0 +1,134 @@
+//! Checkpoint series: what the crate `series` finds, kept as a run directory with its report.
+
+use crate::error::LabError;
+use crate::summary::short;
+use glasslab_report::{AgingReport, QuenchView, TimeUnit, Tone, Verdict, plain};
+pub use glasslab_series::{
+    Analysis, Detail, Drift, Exponent, Finding, Kind, Member, Options, Progress, SeriesError, Summary, Unit, analyse,
+};
+use glasslab_store::RunDir;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// What is written to `plan.toml`: what decides the bytes of the records (the memory does not).
+#[derive(Serialize)]
+struct Plan<'a> {
+    series: Choice<'a>,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    paths: Vec<String>,
+    detail: Detail,
+    groups: &'a [String],
+    skip: &'a [String],
+}
+
+/// Name and value of everything worth a row, in a fixed order.
+pub fn rows(summary: &Summary) -> Vec<(String, String)> {
+    let (first, last) = (summary.checkpoints.first(), summary.checkpoints.last());
+    let between = first.zip(last).map_or(String::new(), |(a, b)| format!(", steps {} to {}", a.step, b.step));
+    let mut rows = vec![
+        ("checkpoints".to_owned(), format!("{}{between}", summary.checkpoints.len())),
+        ("compared parameters N".to_owned(), format!("{} in {} tensors", summary.parameters, summary.tensors)),
+        ("distance, first to last".to_owned(), short(summary.distance)),
+        ("path length".to_owned(), short(summary.path_length)),
+        ("cosine, first to last".to_owned(), format!("{:.6}", summary.cosine)),
+    ];
+    let drifts = [("drift fraction", summary.drift), ("drift fraction, late", summary.drift_late)];
+    rows.extend(drifts.into_iter().filter_map(|(n, d)| Some((n.to_owned(), format!("{:.3}", d?.value)))));
+    for e in &summary.exponents {
+        rows.push((format!("gamma at t_w = {}", e.waiting_time), format!("{:.3}", e.gamma)));
+    }
+    rows
+}
+
+/// The table of integrity and results for a terminal.
+pub fn table(summary: &Summary) -> String {
+    let mut out = String::from("integrity\n");
+    if summary.findings.is_empty() {
+        out.push_str("  nothing found\n");
+    }
+    for f in &summary.findings {
+        let (kind, level) = (kind(f), if f.problem { "PROBLEM" } else { "note" });
+        out.push_str(&format!("  {level:8} {kind:13} {}{}{}\n", f.checkpoint, gap(&f.checkpoint), f.what));
+    }
+    out.push_str("results\n");
+    for (name, value) in rows(summary) {
+        out.push_str(&format!("  {name:26} {value}\n"));
+    }
+    out.push_str(&format!("  {:26} {}\n", "verdict", summary.verdict.to_uppercase()));
+    for why in &summary.why {
+        out.push_str(&format!("    {why}\n"));
+    }
+    out.trim_end().chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect()
+}
+
+fn gap(checkpoint: &str) -> &'static str {
+    if checkpoint.is_empty() { "" } else { ": " }
+}
+
+fn kind(finding: &Finding) -> String {
+    let value = serde_json::to_value(finding.kind).unwrap_or_default();
+    value.as_str().unwrap_or("finding").replace('-', " ")
+}
+
+/// Takes the run directory `out`, before anything long is done; it must not exist, or be empty.
+pub fn place(out: PathBuf) -> Result<RunDir, LabError> {
+    Ok(RunDir::create(out)?)
+}
+
+/// Writes plan, records (`records/series.nc`), summary and report.
+pub fn keep(dir: &RunDir, paths: &[PathBuf], options: &Options, analysis: &Analysis) -> Result<(), LabError> {
+    let paths: Vec<String> = paths.iter().map(|p| p.to_string_lossy().into_owned()).collect();
+    let choice = Choice { paths, detail: options.detail, groups: &options.groups, skip: &options.skip };
+    let plan = toml::to_string(&Plan { series: choice }).map_err(|e| {
+        crate::plan_error("series", vec![glasslab_core::Complaint::new("series", e, "give plain paths")])
+    })?;
+    dir.write_plan(&plan)?;
+    dir.write_records("series", &analysis.records)?;
+    dir.write_summary(&analysis.summary)?;
+    dir.write_report(&page(&plan, analysis))?;
+    Ok(())
+}
+
+fn page(plan: &str, analysis: &Analysis) -> String {
+    let summary = &analysis.summary;
+    let mut rows: Vec<(String, String)> = rows(summary).into_iter().map(|(a, b)| (plain(&a), plain(&b))).collect();
+    let found = |f: &Finding| format!("{}: {}{}{}", kind(f), f.checkpoint, gap(&f.checkpoint), f.what);
+    rows.push(("integrity".to_owned(), format!("{} problems", summary.problems())));
+    let reasons = summary.findings.iter().map(found).chain(summary.why.iter().cloned());
+    let view = QuenchView {
+        label: "checkpoint series".to_owned(),
+        data: analysis.records.clone(),
+        unit: TimeUnit::Steps,
+        energy: "none".to_owned(),
+        energy_title: String::new(),
+        reference: None,
+        landmarks: Vec::new(),
+        exact: None,
+        relaxation: None,
+        verdict: Verdict {
+            of: "checkpoint series".to_owned(),
+            word: plain(&summary.verdict),
+            tone: Tone::Unresolved,
+            reasons: reasons.map(|r| plain(&r)).collect(),
+        },
+        rows,
+    };
+    let report = AgingReport {
+        title: "A series of checkpoints".to_owned(),
+        subtitle: "glasslab series".to_owned(),
+        abstract_text: format!("{} problems were found.", summary.problems()),
+        quenches: vec![view],
+        methods: vec![
+            "Two-time mean-square displacement: Δ(t_w, t_w+t) = (1/N) Σ_i (x_i(t_w+t) − x_i(t_w))^2 over all N compared \
+             parameters, between every pair of checkpoints; differences and sums in 64 bits."
+                .to_owned(),
+        ],
+        facts: vec![("glasslab".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
+        plan: Some(plan.to_owned()),
+        sources: Vec::new(),
+    };
+    report.page().html()
+}
