@@ -71,7 +71,7 @@ pub fn locate(paths: &[PathBuf]) -> Result<(Vec<Place>, Vec<Finding>), SeriesErr
 }
 
 /// Steps where names have none, and whether a list was in order.
-fn steps_of(places: &mut Vec<Place>, findings: &mut Vec<Finding>, listed: bool) {
+fn steps_of(places: &mut [Place], findings: &mut Vec<Finding>, listed: bool) {
     if places.iter().all(|p| p.step.is_none()) {
         let numbered = places.iter_mut().zip(0..);
         numbered.for_each(|(p, i)| p.step = Some((i, Unit::Position)));

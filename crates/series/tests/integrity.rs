@@ -98,7 +98,8 @@ fn truncated_files_are_left_out() {
 
 #[test]
 fn other_layouts_are_found() {
-    let with = |change: fn(&mut Vec<(&'static str, Dtype, Vec<usize>, Vec<u8>)>)| {
+    type Raw = (&'static str, Dtype, Vec<usize>, Vec<u8>);
+    let with = |change: fn(&mut Vec<Raw>)| {
         planted(|d, _, s| {
             let raw = |t: &(&'static str, Vec<f32>)| {
                 let bytes = t.1.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
