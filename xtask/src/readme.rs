@@ -126,9 +126,14 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// The copy builds in a folder of its own: cargo cannot tell two checkouts of one workspace apart.
+    fn target(&self) -> PathBuf {
+        self.place.target.join("readme/target")
+    }
+
     fn command(&self, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.at).env("CARGO_TARGET_DIR", &self.place.target);
+        command.args(arguments).current_dir(&self.at).env("CARGO_TARGET_DIR", self.target());
         clean(&mut command);
         if self.place.root.join("crates/python").exists() {
             python::Environment::package(self.place).enter(&mut command)?;

@@ -18,9 +18,11 @@ pub struct Place {
 impl Place {
     /// Asks cargo.
     pub fn find() -> Result<Self> {
+        // Cargo says so when it runs the program: a path that was compiled in could be that of another checkout.
+        let own = std::env::var_os("CARGO_MANIFEST_DIR").context("call it as `cargo xtask`")?;
         let metadata = cargo_metadata::MetadataCommand::new()
             .no_deps()
-            .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
+            .manifest_path(Path::new(&own).join("../Cargo.toml"))
             .exec()
             .context("cargo metadata")?;
         Ok(Self {
