@@ -5,6 +5,7 @@
 For each case: random parameters x, inputs and weights [3 samples]; output; the derivatives of sum(weights * output) by the
 inputs and by x.
 """
+import sys
 from pathlib import Path
 
 import torch
@@ -65,7 +66,8 @@ def main():
         out[f"{name}/output"] = flat([outputs])
         out[f"{name}/by-input"] = flat(by[:1])
         out[f"{name}/by-x"] = flat(by[1:] or empty)
-    target = Path(__file__).parent / "layers.safetensors"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    target = folder / "layers.safetensors"
     save(out, target)
     print(target.stat().st_size)
 

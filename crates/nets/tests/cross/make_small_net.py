@@ -8,6 +8,7 @@ losses of the batches and the weights at the end. `grey`: the first images of th
 3 x 32 x 32 pixels and labels by formula, width 0.2; `hundred`: the same with 100 classes, width 0.1.
 """
 import gzip
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,8 @@ def main():
             losses.append(energy.item())
         out[f"{name}/losses"] = np.array(losses)
         out[f"{name}/after"] = flat(parameters)
-    target = HERE / "small_net.safetensors"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    target = folder / "small_net.safetensors"
     save(out, target)
     print(target.stat().st_size, losses[0], losses[-1])
 
