@@ -35,7 +35,7 @@ impl<'a> View<'a> {
         self.stepper.dof()
     }
 
-    /// Positions [N] of a replica.
+    /// Positions `[N]` of a replica.
     pub fn positions(&self, replica: usize) -> Slice<'a> {
         self.stepper.positions(replica)
     }

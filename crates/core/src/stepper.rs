@@ -74,7 +74,7 @@ pub trait Stepper: Send {
     /// Moves every replica that has not stopped by `steps` steps. The clock moves for all.
     fn advance(&mut self, steps: u64) -> Result<(), Fault>;
 
-    /// Positions [N] of one replica.
+    /// Positions `[N]` of one replica.
     fn positions(&self, replica: usize) -> Slice<'_>;
 
     /// Why the replica stopped, if it did.

@@ -76,7 +76,7 @@ pub trait System: Send + Sync {
         self.energy_force(x, &mut force)
     }
 
-    /// Energies [R] and forces [R, N] of R replicas [R, N]; overridden where one pass over data serves all replicas.
+    /// Energies `[R]` and forces `[R, N]` of R replicas `[R, N]`; overridden where one pass over data serves all replicas.
     /// Must return for each replica the same bits whatever the others are.
     fn energy_force_many(&self, x: &[f64], force: &mut [f64], energy: &mut [f64]) -> Result<(), Fault> {
         let n = self.dof();
