@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const METHODS: &[&str] = &[
     "Two-time mean-square displacement: Δ(t_w, t_w+t) = (1/N) Σ_i (x_i(t_w+t) − x_i(t_w))^2 over all N degrees of freedom (weights \
      and biases; spins), between the configuration kept at the waiting time t_w and the one a lag t later. Nothing is \
-     averaged over time origins. Bands are one standard error over replicas.",
+     averaged over time origins. Bands are two standard errors over replicas.",
     "Noise: for SGD D(t_w) is the trace of the covariance of the mini-batch gradient, exact over the whole training set, \
      D = (tr S/B)(1 − B/P), not divided by N; for Langevin dynamics it is constant, 2TN per unit of time.",
     "Verdict: the relaxation time τ(t_w) is the lag at which the displacement (divided by D(t_w) where the noise varies) \

@@ -20,17 +20,17 @@ pub const ALL: &[Preset] = &[
     },
     Preset {
         name: "paper/toy",
-        about: "Toy Model with 10^4 hidden units on MNIST at the paper's length (hours)",
+        about: "Toy Model with 10^4 hidden units on MNIST at the paper's length",
         text: include_str!("../presets/paper/toy.toml"),
     },
     Preset {
         name: "paper/toy-under",
-        about: "Toy Model with 10 hidden units on MNIST at the paper's length (minutes)",
+        about: "Toy Model with 10 hidden units on MNIST at the paper's length",
         text: include_str!("../presets/paper/toy-under.toml"),
     },
     Preset {
         name: "paper/fully-connected",
-        about: "three hidden layers on MNIST, B = 128, rate 0.01, at the paper's length (an hour)",
+        about: "three hidden layers on MNIST, B = 128, rate 0.01, at the paper's length",
         text: include_str!("../presets/paper/fully-connected.toml"),
     },
     Preset {
