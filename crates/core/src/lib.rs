@@ -3,6 +3,7 @@
 //! what was seen.
 #![forbid(unsafe_code)]
 
+pub mod ability;
 pub mod batches;
 pub mod citation;
 pub mod course;
@@ -20,6 +21,7 @@ pub mod stepper;
 pub mod sum;
 pub mod system;
 
+pub use ability::{Contacts, HessianVec, Predict, Tangent};
 pub use batches::BatchOrder;
 pub use citation::Citation;
 pub use course::Course;

@@ -1,7 +1,7 @@
 //! A System: N degrees of freedom x, an energy E(x), a force -dE/dx, and the abilities that it truly has.
 
 use crate::stepper::{Job, Stepper};
-use crate::{Citation, Fault, Space, Streams};
+use crate::{Citation, Contacts, Fault, HessianVec, Predict, Space, Streams, Tangent};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -137,6 +137,26 @@ pub trait System: Send + Sync {
 
     /// Moments of the per-sample gradient, if the energy is a mean over samples.
     fn gradient_noise(&self) -> Option<&dyn GradientNoise> {
+        None
+    }
+
+    /// Products with the Hessian, if they are exact.
+    fn hessian(&self) -> Option<&dyn HessianVec> {
+        None
+    }
+
+    /// Outputs on any inputs, if the System predicts.
+    fn predict(&self) -> Option<&dyn Predict> {
+        None
+    }
+
+    /// Jacobian products and tangent kernels of the outputs.
+    fn tangent(&self) -> Option<&dyn Tangent> {
+        None
+    }
+
+    /// Gaps of constraints, if the energy punishes violated ones.
+    fn contacts(&self) -> Option<&dyn Contacts> {
         None
     }
 }
