@@ -4,7 +4,8 @@ use crate::error::LabError;
 use crate::summary::short;
 use glasslab_report::{AgingReport, QuenchView, TimeUnit, Tone, Verdict, plain};
 pub use glasslab_series::{
-    Analysis, Detail, Drift, Exponent, Finding, Kind, Member, Options, Progress, SeriesError, Summary, Unit, analyse,
+    Analysis, Detail, Drift, Exponent, Finding, Kind, Member, Options, Progress, SeriesError, Sketch, Summary, Unit,
+    analyse,
 };
 use glasslab_store::RunDir;
 use serde::Serialize;

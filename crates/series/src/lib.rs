@@ -19,6 +19,7 @@ pub mod header;
 pub mod integrity;
 mod layout;
 mod locate;
+pub mod sketch;
 mod step;
 mod stream;
 
@@ -27,6 +28,7 @@ pub use dtype::Dtype;
 pub use error::SeriesError;
 pub use finding::{Finding, Kind};
 pub use locate::{Place, locate};
+pub use sketch::Sketch;
 pub use step::{Unit, step_of};
 pub use stream::Progress;
 
