@@ -4,7 +4,6 @@ use crate::kernels::Real;
 use crate::layers::{Activation, Layer, Linear, Pointwise};
 use crate::loss::{Loss, is_wrong};
 use glasslab_core::{Block, Streams};
-use rand::RngExt;
 use std::ops::Range;
 
 /// Layers one after the other, and the loss on top.
@@ -52,7 +51,7 @@ impl Network {
     pub fn dense(widths: &[usize], last: Option<Activation>, loss: Loss) -> Self {
         let mut layers: Vec<Box<dyn Layer>> = Vec::new();
         for (i, w) in widths.windows(2).enumerate() {
-            layers.push(Box::new(Linear { inputs: w[0], outputs: w[1] }));
+            layers.push(Box::new(Linear::new(w[0], w[1])));
             let activation = if i + 2 < widths.len() { Some(Activation::Relu) } else { last };
             layers
                 .extend(activation.map(|activation| Box::new(Pointwise { units: w[1], activation }) as Box<dyn Layer>));
@@ -90,13 +89,11 @@ impl Network {
         blocks
     }
 
-    /// Draws x: each layer's parameters uniform within its bound, from the stream ("weights", replica, 0), in order.
+    /// Draws x: each layer's parameters by its own law, from the stream ("weights", replica, 0), in order.
     pub fn initial(&self, streams: Streams, replica: u64, x: &mut [f64]) {
         let mut rng = streams.stream("weights", replica, 0);
         for (layer, range) in self.layers.iter().zip(&self.ranges) {
-            if let Some(bound) = layer.initial_bound() {
-                x[range.clone()].fill_with(|| bound * (2.0 * rng.random::<f64>() - 1.0));
-            }
+            layer.initial(&mut rng, &mut x[range.clone()]);
         }
     }
 

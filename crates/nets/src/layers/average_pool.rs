@@ -1,6 +1,6 @@
 //! Means over windows of an image.
 
-use super::{Layer, Pass, Window};
+use super::{Direction, Layer, Pass, Point, Tangents, Window};
 use crate::kernels::Real;
 use glasslab_core::Fault;
 
@@ -67,5 +67,26 @@ impl<T: Real> Pass<T> for AveragePool {
         self.windows(planes, |at, inputs, n: T| {
             inputs.for_each(|i| by_input[i] += by_output[at] / n);
         });
+    }
+}
+
+/// Linear: a tangent runs through the same pass.
+impl Tangents for AveragePool {
+    fn forward_tangent(&self, _at: Point<'_>, along: Direction<'_>, d_output: &mut [f64]) {
+        match along.input {
+            Some(d_input) => self.forward(&[], d_input, d_output),
+            None => d_output.fill(0.0),
+        }
+    }
+
+    fn backward_tangent(
+        &self,
+        at: Point<'_>,
+        _along: Direction<'_>,
+        _by_output: &[f64],
+        d_by_output: &[f64],
+        d_by_input: &mut [f64],
+    ) {
+        self.backward(&[], at.input, at.output, d_by_output, d_by_input);
     }
 }

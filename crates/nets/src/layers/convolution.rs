@@ -1,8 +1,8 @@
 //! Convolution of images with square kernels.
 
-use super::{Layer, Pass, Window};
+use super::{Direction, Initial, Layer, Pass, Point, Tangents, Window};
 use crate::kernels::{Buffer, Correlate, Dots, Real, padded};
-use glasslab_core::Fault;
+use glasslab_core::{Fault, Rng};
 
 /// z_o(y, x) = b_o + sum_c sum_ij W_ocij a_c(y stride + i - padding, x stride + j - padding), a = 0 outside the image.
 ///
@@ -167,8 +167,9 @@ impl Layer for Convolution {
         vec![("weight", vec![self.outputs, self.image[0], kernel, kernel]), ("bias", vec![self.outputs])]
     }
 
-    fn initial_bound(&self) -> Option<f64> {
-        Some(1.0 / (self.fan_in() as f64).sqrt())
+    fn initial(&self, rng: &mut Rng, x: &mut [f64]) {
+        let (weights, biases) = x.split_at_mut(self.outputs * self.fan_in());
+        Initial::Uniform.draw(rng, self.fan_in(), weights, biases);
     }
 }
 
@@ -269,6 +270,59 @@ impl<T: Real> Pass<T> for Convolution {
         });
         for (sum, sample) in squares.iter_mut().zip(by_output.chunks_exact(self.outputs())) {
             *sum += self.channel_sums(sample).map(square).sum::<f64>();
+        }
+    }
+}
+
+impl Convolution {
+    /// Adds the convolution of `input` with the weights of x, without biases.
+    fn add_weighed(&self, x: &[f64], input: &[f64], output: &mut [f64]) {
+        let (mut bare, mut sum) = (x.to_vec(), vec![0.0; output.len()]);
+        bare[self.outputs * self.fan_in()..].fill(0.0);
+        Pass::<f64>::forward(self, &bare, input, &mut sum);
+        output.iter_mut().zip(sum).for_each(|(o, s)| *o += s);
+    }
+}
+
+impl Tangents for Convolution {
+    /// dz = dW * a + W * da + db.
+    fn forward_tangent(&self, at: Point<'_>, along: Direction<'_>, d_output: &mut [f64]) {
+        self.forward(along.x, at.input, d_output);
+        if let Some(d_input) = along.input {
+            self.add_weighed(at.x, d_input, d_output);
+        }
+    }
+
+    /// The turned kernels W on d delta, and dW on delta.
+    fn backward_tangent(
+        &self,
+        at: Point<'_>,
+        along: Direction<'_>,
+        by_output: &[f64],
+        d_by_output: &[f64],
+        d_by_input: &mut [f64],
+    ) {
+        let mut sum = vec![0.0; d_by_input.len()];
+        self.backward(at.x, at.input, at.output, d_by_output, d_by_input);
+        self.backward(along.x, at.input, at.output, by_output, &mut sum);
+        d_by_input.iter_mut().zip(sum).for_each(|(d, s)| *d += s);
+    }
+
+    /// The correlations of d delta with a, and of delta with da; the biases see d delta alone.
+    fn gradient_tangent(
+        &self,
+        at: Point<'_>,
+        along: Direction<'_>,
+        by_output: &[f64],
+        d_by_output: &[f64],
+        d_gradient: &mut [f64],
+    ) {
+        self.gradient(at.input, d_by_output, d_gradient);
+        if let Some(d_input) = along.input {
+            let mut sum = vec![0.0; d_gradient.len()];
+            self.gradient(d_input, by_output, &mut sum);
+            let weights = self.outputs * self.fan_in();
+            d_gradient[..weights].iter_mut().zip(sum).for_each(|(d, s)| *d += s);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Maxima over windows of an image.
 
-use super::{Layer, Pass, Window};
+use super::{Direction, Layer, Pass, Point, Tangents, Window};
 use crate::kernels::Real;
 use glasslab_core::Fault;
 
@@ -109,5 +109,32 @@ impl<T: Real> Pass<T> for MaxPool {
                 }
             }
         }
+    }
+}
+
+/// Linear as long as no other input becomes the maximum: a tangent follows the first maximum of the point.
+impl Tangents for MaxPool {
+    fn forward_tangent(&self, at: Point<'_>, along: Direction<'_>, d_output: &mut [f64]) {
+        let Some(d_input) = along.input else { return d_output.fill(0.0) };
+        let ([_, height, width], [rows, columns]) = (self.image, self.sides);
+        for (number, (best, d)) in at.output.iter().zip(d_output).enumerate() {
+            let (row, x) = (number / columns, number % columns);
+            let (plane, down) = (row / rows * height * width, self.window.span(row % rows, height));
+            let across = self.window.span(x, width);
+            let all = down.flat_map(|i| across.clone().map(move |j| plane + i * width + j));
+            let first = all.clone().find(|&i| at.input[i] == *best);
+            *d = first.or(all.last()).map_or(0.0, |i| d_input[i]);
+        }
+    }
+
+    fn backward_tangent(
+        &self,
+        at: Point<'_>,
+        _along: Direction<'_>,
+        _by_output: &[f64],
+        d_by_output: &[f64],
+        d_by_input: &mut [f64],
+    ) {
+        self.backward(&[], at.input, at.output, d_by_output, d_by_input);
     }
 }

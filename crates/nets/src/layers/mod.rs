@@ -2,11 +2,16 @@
 
 mod activation;
 mod average_pool;
+mod bend;
 mod convolution;
+mod initial;
 mod linear;
 mod max_pool;
 mod silu;
 mod softplus;
+mod tangent;
+#[cfg(test)]
+mod tangent_tests;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -14,17 +19,20 @@ mod window;
 pub use activation::{Activation, Pointwise};
 pub use average_pool::AveragePool;
 pub use convolution::Convolution;
+pub use initial::Initial;
 pub use linear::Linear;
 pub use max_pool::MaxPool;
 pub use silu::Silu;
 pub use softplus::Softplus;
+pub use tangent::{Direction, Point, Tangents};
 pub use window::Window;
 
 use crate::kernels::Real;
+use glasslab_core::Rng;
 
 /// What every layer says about itself.
 #[allow(private_bounds, reason = "precisions are f32 and f64, a closed set")]
-pub trait Layer: Pass<f32> + Pass<f64> + Send + Sync {
+pub trait Layer: Pass<f32> + Pass<f64> + Tangents + Send + Sync {
     /// Inputs per sample.
     fn inputs(&self) -> usize;
 
@@ -36,10 +44,8 @@ pub trait Layer: Pass<f32> + Pass<f64> + Send + Sync {
         Vec::new()
     }
 
-    /// Half width of the uniform law of the initial parameters; `None` if there are none.
-    fn initial_bound(&self) -> Option<f64> {
-        None
-    }
+    /// Draws its initial parameters x, in order.
+    fn initial(&self, _rng: &mut Rng, _x: &mut [f64]) {}
 
     /// Number of parameters.
     fn len(&self) -> usize {

@@ -1,5 +1,6 @@
 //! The smooth gate z sigmoid(slope z).
 
+use super::bend::{Bend, each, each_pair};
 use super::{Layer, Pass};
 use crate::kernels::Real;
 
@@ -35,17 +36,25 @@ impl Layer for Silu {
 impl<T: Real> Pass<T> for Silu {
     fn forward(&self, _x: &[T], input: &[T], output: &mut [T]) {
         let slope = T::from_f64(self.slope);
-        for (a, z) in output.iter_mut().zip(input) {
-            *a = *z * Self::gate(slope, *z);
-        }
+        each(input, output, |z| z * Self::gate(slope, z));
     }
 
     /// da/dz = s + slope z s (1 - s).
     fn backward(&self, _x: &[T], input: &[T], _output: &[T], by_output: &[T], by_input: &mut [T]) {
         let slope = T::from_f64(self.slope);
-        for ((d, z), by) in by_input.iter_mut().zip(input).zip(by_output) {
-            let s = Self::gate(slope, *z);
-            *d = *by * (s + slope * *z * s * (T::ONE - s));
-        }
+        each_pair(input, by_output, by_input, |z, by| {
+            let s = Self::gate(slope, z);
+            by * (s + slope * z * s * (T::ONE - s))
+        });
+    }
+}
+
+impl Bend for Silu {
+    /// f'' = slope s (1 - s) (2 + slope z (1 - 2s)).
+    #[inline(always)]
+    fn bend(&self, z: f64, _a: f64) -> [f64; 2] {
+        let s = Self::gate(self.slope, z);
+        let rise = self.slope * s * (1.0 - s);
+        [s + z * rise, rise * (2.0 + self.slope * z * (1.0 - 2.0 * s))]
     }
 }

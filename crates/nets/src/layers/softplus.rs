@@ -1,5 +1,6 @@
 //! The smooth ramp log(1 + exp(beta z))/beta.
 
+use super::bend::{Bend, each_pair};
 use super::{Layer, Pass};
 use crate::kernels::Real;
 
@@ -37,8 +38,15 @@ impl<T: Real> Pass<T> for Softplus {
     /// da/dz = 1/(1 + exp(-beta z)).
     fn backward(&self, _x: &[T], input: &[T], _output: &[T], by_output: &[T], by_input: &mut [T]) {
         let beta = T::from_f64(self.beta);
-        for ((d, z), by) in by_input.iter_mut().zip(input).zip(by_output) {
-            *d = *by / (T::ONE + (-(beta * *z)).exp());
-        }
+        each_pair(input, by_output, by_input, |z, by| by / (T::ONE + (-(beta * z)).exp()));
+    }
+}
+
+impl Bend for Softplus {
+    /// f'' = beta f' (1 - f').
+    #[inline(always)]
+    fn bend(&self, z: f64, _a: f64) -> [f64; 2] {
+        let slope = 1.0 / (1.0 + Real::exp(-(self.beta * z)));
+        [slope, self.beta * slope * (1.0 - slope)]
     }
 }

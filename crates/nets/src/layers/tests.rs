@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use safetensors::SafeTensors;
 use std::path::Path;
 
-const SAMPLES: usize = 3;
+pub(super) const SAMPLES: usize = 3;
 
 /// The cases of `tests/cross/make_layers.py`, and some more whose borders are odd.
-fn layers() -> Vec<(&'static str, Box<dyn Layer>)> {
+pub(super) fn layers() -> Vec<(&'static str, Box<dyn Layer>)> {
     let window = |kernel, stride, padding| Window { kernel, stride, padding };
     let conv = |image, outputs, w| Box::new(Convolution::new(image, outputs, w).unwrap()) as Box<dyn Layer>;
     let max = |image, w| Box::new(MaxPool::new(image, w).unwrap()) as Box<dyn Layer>;
@@ -40,7 +40,7 @@ fn layers() -> Vec<(&'static str, Box<dyn Layer>)> {
 }
 
 /// Numbers in (-2, 2), all different.
-fn values(n: usize, seed: u32) -> Vec<f64> {
+pub(super) fn values(n: usize, seed: u32) -> Vec<f64> {
     (0..n as u32)
         .map(|i| f64::from((i + 1).wrapping_mul(2_654_435_761).wrapping_add(seed)) / 2f64.powi(30) - 2.0)
         .collect()

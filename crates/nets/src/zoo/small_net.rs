@@ -48,9 +48,9 @@ pub fn small_net(width: f64, training: Training) -> Result<Trained, Fault> {
         let rectify = Pointwise { units: pool.outputs(), activation: Activation::Relu };
         layers.extend([Box::new(convolution) as Box<dyn Layer>, Box::new(pool), Box::new(rectify)]);
     }
-    layers.push(Box::new(Linear { inputs: shape.iter().product(), outputs: hidden }));
+    layers.push(Box::new(Linear::new(shape.iter().product(), hidden)));
     layers.push(Box::new(Pointwise { units: hidden, activation: Activation::Relu }));
-    layers.push(Box::new(Linear { inputs: hidden, outputs: classes }));
+    layers.push(Box::new(Linear::new(hidden, classes)));
     let network = Network::new(layers, Loss::LogLikelihood);
     if network.dof() >= 1 << 31 {
         return Err(Fault::input("width", width, "give a smaller factor: a network has less than 2^31 weights"));
