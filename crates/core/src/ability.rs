@@ -1,4 +1,5 @@
-//! Abilities that a System has or has not: second derivatives, outputs and their tangents, gaps of constraints.
+//! Abilities that a System has or has not: second derivatives, outputs and their tangents, gaps of constraints, virials,
+//! forces that remember neighbours.
 
 use crate::Fault;
 
@@ -52,4 +53,29 @@ pub trait Contacts: Send + Sync {
     /// The gaps at x, one per constraint that is within reach; negative where violated. Units of the System (a diameter, a
     /// margin).
     fn gaps(&self, x: &[f64]) -> Result<Vec<f64>, Fault>;
+}
+
+/// Particles in a periodic box: the virial, from which the pressure follows.
+pub trait Virial: Send + Sync {
+    /// The virial tensor W_ab = sum over pairs and bonds of r_a f_b, out `[d, d]` row-major, r from one particle to the
+    /// other and f the force along it. Units of energy. Convention: the pressure is (N_p T + tr W/d)/V, N_p particles in
+    /// the volume V; gamdpy's W is tr W/d.
+    fn virial(&self, x: &[f64]) -> Result<Vec<f64>, Fault>;
+}
+
+/// Energy and force of one replica, by an evaluator that remembers something between calls (lists of neighbours) to be
+/// faster: the same function of x as `System::energy_force`, up to rounding.
+///
+/// The last bits may depend on what is remembered, so that is saved with the run: a Stepper that saves and loads it goes
+/// on with the same bytes.
+pub trait Forces: Send {
+    /// Energy E(x), returned, and force `[N]`, written; x `[N]`. Not finite where a step has blown up (a particle that has
+    /// crossed half of the box since the last call that made a list).
+    fn energy_force(&mut self, x: &[f64], force: &mut [f64]) -> Result<f64, Fault>;
+
+    /// What is remembered; empty before the first call.
+    fn save(&self) -> Vec<f64>;
+
+    /// The inverse of [`Forces::save`].
+    fn load(&mut self, remembered: &[f64]) -> Result<(), Fault>;
 }

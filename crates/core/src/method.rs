@@ -33,6 +33,43 @@ pub enum Method {
         /// Temperature T(t), a function of physical time, in units of energy (k_B = 1).
         temperature: Course,
     },
+    /// Newton's equations by velocity Verlet, at constant energy: v <- v + h F/2m, x <- x + h v, v <- v + h F/2m, masses of the
+    /// System, velocities at the start from Maxwell's law.
+    Verlet {
+        /// Time step h.
+        step_size: f64,
+        /// Temperature of the velocities at the start.
+        temperature: f64,
+    },
+    /// Langevin dynamics with inertia, m dv = F dt - friction m v dt + sqrt(2 friction m T(t)) dW, by the splitting BAOAB.
+    Underdamped {
+        /// Time step.
+        step_size: f64,
+        /// Temperature T(t), a function of physical time; T(0) is that of the velocities at the start.
+        temperature: Course,
+        /// Friction, a rate: velocities are forgotten after 1/friction.
+        friction: f64,
+    },
+    /// Newton's equations with a thermostat that rescales all velocities by a random factor (Bussi, Donadio and Parrinello):
+    /// the kinetic energy relaxes to that of T(t) within the time `relaxation`, and fluctuates as it should.
+    Bussi {
+        /// Time step.
+        step_size: f64,
+        /// Temperature T(t), a function of physical time; T(0) is that of the velocities at the start.
+        temperature: Course,
+        /// Relaxation time of the kinetic energy.
+        relaxation: f64,
+    },
+    /// Descent with inertia (fast inertial relaxation engine) to a minimum; a replica converges where no entry of the
+    /// force is larger than `tolerance`. Its clock counts `step_size` a step: no physical time.
+    Fire {
+        /// First time step; it grows up to tenfold.
+        step_size: f64,
+        /// Largest entry of the force that counts as none, absolute.
+        tolerance: f64,
+        /// Largest move of a coordinate in one step.
+        largest_move: f64,
+    },
     /// Thermally activated hops of a System that has no force but holds its walkers for a time: continuous-time,
     /// rates exp(-depth/T) in units of the attempt rate.
     Hop {
@@ -44,12 +81,27 @@ pub enum Method {
 }
 
 impl Method {
-    /// The name in a plan: `sgd`, `descent`, `langevin`, `hop`.
+    /// The temperature at long times, 0 where the Method has none.
+    pub fn final_temperature(&self) -> f64 {
+        match self {
+            Method::Langevin { temperature, .. }
+            | Method::Underdamped { temperature, .. }
+            | Method::Bussi { temperature, .. } => temperature.at(f64::MAX),
+            Method::Hop { temperature, .. } | Method::Verlet { temperature, .. } => *temperature,
+            Method::Sgd { .. } | Method::Descent { .. } | Method::Fire { .. } => 0.0,
+        }
+    }
+
+    /// The name in a plan: `sgd`, `descent`, `langevin`, `verlet`, `underdamped`, `bussi`, `fire`, `hop`.
     pub fn name(&self) -> &'static str {
         match self {
             Method::Sgd { .. } => "sgd",
             Method::Descent { .. } => "descent",
             Method::Langevin { .. } => "langevin",
+            Method::Verlet { .. } => "verlet",
+            Method::Underdamped { .. } => "underdamped",
+            Method::Bussi { .. } => "bussi",
+            Method::Fire { .. } => "fire",
             Method::Hop { .. } => "hop",
         }
     }
@@ -76,6 +128,27 @@ impl Method {
             Method::Langevin { step_size, temperature } => {
                 positive("step_size", *step_size);
                 out.extend(temperature.complaints("temperature", 0.0, false));
+            }
+            Method::Verlet { step_size, temperature } => {
+                positive("step_size", *step_size);
+                out.extend(Course::Constant(*temperature).complaints("temperature", 0.0, false));
+            }
+            Method::Underdamped { step_size, temperature, friction } => {
+                positive("step_size", *step_size);
+                positive("friction", *friction);
+                out.extend(temperature.complaints("temperature", 0.0, false));
+            }
+            Method::Bussi { step_size, temperature, relaxation } => {
+                positive("step_size", *step_size);
+                positive("relaxation", *relaxation);
+                out.extend(temperature.complaints("temperature", 0.0, false));
+            }
+            Method::Fire { step_size, tolerance, largest_move } => {
+                positive("step_size", *step_size);
+                positive("largest_move", *largest_move);
+                if !(tolerance.is_finite() && *tolerance >= 0.0) {
+                    out.push(Complaint::new("tolerance", tolerance, "give a finite number >= 0"));
+                }
             }
             Method::Hop { step_size, temperature } => {
                 positive("step_size", *step_size);

@@ -1,7 +1,7 @@
 //! A System: N degrees of freedom x, an energy E(x), a force -dE/dx, and the abilities that it truly has.
 
 use crate::stepper::{Job, Stepper};
-use crate::{Citation, Contacts, Fault, HessianVec, Predict, Space, Streams, Tangent};
+use crate::{Citation, Contacts, Fault, Forces, HessianVec, Predict, Space, Streams, Tangent, Virial};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -157,6 +157,38 @@ pub trait System: Send + Sync {
 
     /// Gaps of constraints, if the energy punishes violated ones.
     fn contacts(&self) -> Option<&dyn Contacts> {
+        None
+    }
+
+    /// The virial, if the System is made of particles.
+    fn virial(&self) -> Option<&dyn Virial> {
+        None
+    }
+
+    /// An evaluator for one replica that remembers neighbours between calls; `None` if there is nothing to remember.
+    fn forces(self: Arc<Self>) -> Option<Box<dyn Forces>> {
+        None
+    }
+
+    /// Mass of each degree of freedom `[N]`, for Methods with inertia; `None`: all 1.
+    fn masses(&self) -> Option<&[f64]> {
+        None
+    }
+
+    /// d > 0 if E does not change when all x[i d + k] of one k < d are shifted alike (particles in d dimensions, x
+    /// `[particle, d]`): Methods that draw noise or velocities keep the centre of mass at rest. 0: no such symmetry.
+    fn translations(&self) -> usize {
+        0
+    }
+
+    /// What an extensive energy is divided by in reports: degrees of freedom, or particles.
+    fn units(&self) -> usize {
+        self.dof()
+    }
+
+    /// Wave number q at which the self-intermediate scattering function of particles is measured: about the first peak
+    /// of the structure factor.
+    fn wave_number(&self) -> Option<f64> {
         None
     }
 }

@@ -8,7 +8,8 @@ use rand_distr::StandardNormal;
 
 /// x <- retract(x + P [dt F(x) + sqrt(2 T(t) dt) xi]), xi standard normal from the stream ("noise", replica, step),
 /// t = step dt, P the projection onto the tangent space. Weak order 1. At T = 0 no noise is drawn and the step is that
-/// of descent, to the bit.
+/// of descent, to the bit. Where the System does not change under common shifts (`System::translations`), the noise is drawn
+/// without its mean: the centre of mass stays where it is.
 ///
 /// Source: Maruyama 1955, doi:10.1007/BF02846028.
 pub(crate) struct Langevin {
@@ -26,6 +27,7 @@ impl Rule for Langevin {
     fn step(&mut self, walkers: &mut Walkers) -> Result<(), Fault> {
         let space = walkers.system.space();
         let streams = walkers.streams;
+        let shifts = walkers.system.translations();
         let dt = self.step_size;
         let amplitude = (2.0 * self.temperature.at(self.time(walkers.step)) * dt).sqrt();
         let none = vec![(); walkers.stops.len()];
@@ -36,7 +38,17 @@ impl Rule for Langevin {
             walker.force.iter_mut().for_each(|f| *f *= dt);
             if amplitude > 0.0 {
                 let mut rng = streams.stream("noise", walker.replica, walker.step);
-                walker.force.iter_mut().for_each(|f| *f += amplitude * rng.sample::<f64, _>(StandardNormal));
+                if shifts == 0 {
+                    walker.force.iter_mut().for_each(|f| *f += amplitude * rng.sample::<f64, _>(StandardNormal));
+                } else {
+                    let mut noise: Vec<f64> = walker.x.iter().map(|_| rng.sample(StandardNormal)).collect();
+                    for k in 0..shifts {
+                        let count = noise.iter().skip(k).step_by(shifts).count() as f64;
+                        let mean = noise.iter().skip(k).step_by(shifts).sum::<f64>() / count;
+                        noise.iter_mut().skip(k).step_by(shifts).for_each(|xi| *xi -= mean);
+                    }
+                    walker.force.iter_mut().zip(&noise).for_each(|(f, xi)| *f += amplitude * xi);
+                }
             }
             space.project(walker.x, walker.force);
             walker.x.iter_mut().zip(&*walker.force).for_each(|(x, f)| *x += f);

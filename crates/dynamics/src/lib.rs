@@ -3,10 +3,15 @@
 //! [`stepper`] gives a System's native Stepper where it has one, the generic one otherwise; [`generic`] always the latter.
 #![forbid(unsafe_code)]
 
+mod bussi;
 mod descent;
 mod driver;
+mod fire;
+mod inertial;
 mod langevin;
 mod sgd;
+mod underdamped;
+mod verlet;
 mod walkers;
 
 use glasslab_core::{Fault, Job, Method, Stepper, System};
@@ -23,6 +28,8 @@ pub fn stepper(system: Arc<dyn System>, job: &Job) -> Result<Box<dyn Stepper>, F
 
 /// The generic Stepper: f64 throughout, any System. Cost per step: one force per replica that still moves and O(N).
 ///
+/// Forces come from the System's own [`glasslab_core::Forces`] where it has them (lists of neighbours are kept between steps),
+/// else from `energy_force_many`.
 /// Errors: [`Fault::Input`] for numbers out of range, [`Fault::Unsupported`] where the System lacks what the Method needs.
 /// Checked by: the Stepper contracts of `testkit`, closed forms and convergence orders in this crate's tests.
 pub fn generic(system: Arc<dyn System>, job: &Job) -> Result<Box<dyn Stepper>, Fault> {
@@ -36,6 +43,23 @@ pub fn generic(system: Arc<dyn System>, job: &Job) -> Result<Box<dyn Stepper>, F
         Method::Descent { step_size } => Box::new(driver::Driver::new(walkers()?, descent::Descent::new(*step_size))),
         Method::Langevin { step_size, temperature } => {
             Box::new(driver::Driver::new(walkers()?, langevin::Langevin::new(*step_size, *temperature)))
+        }
+        Method::Verlet { step_size, temperature } => {
+            let rule = verlet::Verlet::new(&*system, job, *step_size, *temperature)?;
+            Box::new(driver::Driver::new(walkers()?, rule))
+        }
+        Method::Underdamped { step_size, temperature, friction } => {
+            let rule = underdamped::Underdamped::new(&*system, job, *step_size, *temperature, *friction)?;
+            Box::new(driver::Driver::new(walkers()?, rule))
+        }
+        Method::Bussi { step_size, temperature, relaxation } => {
+            let rule = bussi::Bussi::new(&*system, job, *step_size, *temperature, *relaxation)?;
+            Box::new(driver::Driver::new(walkers()?, rule))
+        }
+        Method::Fire { step_size, tolerance, largest_move } => {
+            let replicas = (job.replicas.end - job.replicas.start) as usize;
+            let rule = fire::Descending::new(replicas, system.dof(), *step_size, *tolerance, *largest_move);
+            Box::new(driver::Driver::new(walkers()?, rule))
         }
         other => {
             let ability = "a Stepper of its own for this method (there is no generic one)";

@@ -1,6 +1,6 @@
 //! R replicas of one System with their stops and counted work: the state that all generic Steppers share.
 
-use glasslab_core::{Array, Fault, Job, State, Stop, Streams, System, Work};
+use glasslab_core::{Array, Fault, Forces, Job, State, Stop, Streams, System, Work};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub(crate) struct Walkers {
     pub(crate) positions: Vec<f64>,
     pub(crate) stops: Vec<Option<Stop>>,
     pub(crate) work: Work,
+    /// One evaluator per replica, where the System has them.
+    evaluators: Vec<Box<dyn Forces>>,
     packed: Vec<f64>,
     forces: Vec<f64>,
     energies: Vec<f64>,
@@ -66,6 +68,7 @@ impl Walkers {
         });
         Ok(Self {
             stops: stops.collect(),
+            evaluators: (0..r).map_while(|_| system.clone().forces()).collect(),
             system,
             streams: job.streams,
             replicas: job.replicas.clone(),
@@ -93,6 +96,9 @@ impl Walkers {
         own: impl IntoIterator<Item = Own>,
         rule: impl Fn(&mut Walker<'_, Own>, f64) + Sync,
     ) -> Result<(), Fault> {
+        if !self.evaluators.is_empty() {
+            return self.with_evaluators(own, rule);
+        }
         let (n, moving) = (self.dof(), self.moving());
         let x = if moving == self.stops.len() {
             &self.positions
@@ -121,6 +127,51 @@ impl Walkers {
             walkers.iter_mut().for_each(|(walker, energy)| rule(walker, *energy));
         }
         Ok(())
+    }
+
+    /// The same where each replica has an evaluator of its own: force and rule in one go, replicas on all threads.
+    fn with_evaluators<Own: Send>(
+        &mut self,
+        own: impl IntoIterator<Item = Own>,
+        rule: impl Fn(&mut Walker<'_, Own>, f64) + Sync,
+    ) -> Result<(), Fault> {
+        let n = self.dof();
+        let mut walkers: Vec<_> = (self.replicas.clone())
+            .zip(self.positions.chunks_mut(n).zip(self.forces.chunks_mut(n)))
+            .zip(self.stops.iter_mut().zip(own))
+            .zip(&mut self.evaluators)
+            .filter(|((_, (stop, _)), _)| stop.is_none())
+            .map(|(((replica, (x, force)), (stop, own)), evaluator)| {
+                (Walker { replica, step: self.step, x, force, stop, own }, evaluator)
+            })
+            .collect();
+        self.work.forces += walkers.len() as u64;
+        let one = |(walker, evaluator): &mut (Walker<'_, Own>, &mut Box<dyn Forces>)| {
+            let energy = evaluator.energy_force(walker.x, walker.force)?;
+            rule(walker, energy);
+            Ok(())
+        };
+        if walkers.len() > 1 { walkers.par_iter_mut().try_for_each(one) } else { walkers.iter_mut().try_for_each(one) }
+    }
+
+    /// `rule(walker)` for each replica that still moves; nothing is said of the force.
+    pub(crate) fn without_forces<Own: Send>(
+        &mut self,
+        own: impl IntoIterator<Item = Own>,
+        rule: impl Fn(&mut Walker<'_, Own>) + Sync,
+    ) {
+        let n = self.dof();
+        let mut walkers: Vec<_> = (self.replicas.clone())
+            .zip(self.positions.chunks_mut(n).zip(self.forces.chunks_mut(n)))
+            .zip(self.stops.iter_mut().zip(own))
+            .filter(|(_, (stop, _))| stop.is_none())
+            .map(|((replica, (x, force)), (stop, own))| Walker { replica, step: self.step, x, force, stop, own })
+            .collect();
+        if walkers.len() > 1 && walkers.len() * n >= WORTH_THREADS {
+            walkers.par_iter_mut().for_each(&rule);
+        } else {
+            walkers.iter_mut().for_each(rule);
+        }
     }
 
     /// `rule(walker)` for each replica that still moves, on all threads; the force is left to the rule.
@@ -156,6 +207,9 @@ impl Walkers {
         });
         state.push("stops", Array::U64(stops.collect()));
         state.push("work", Array::U64(vec![self.work.steps, self.work.forces, self.work.samples]));
+        for (r, evaluator) in self.evaluators.iter().enumerate() {
+            state.push(format!("neighbours/replica{r}"), Array::F64(evaluator.save()));
+        }
         state
     }
 
@@ -169,7 +223,15 @@ impl Walkers {
             [2, step] => Ok(Some(Stop::Converged { step })),
             _ => Err(Fault::State { name: "stops".to_owned() }),
         });
-        self.stops = stops.collect::<Result<_, _>>()?;
+        let stops = stops.collect::<Result<_, _>>()?;
+        for (r, evaluator) in self.evaluators.iter_mut().enumerate() {
+            let name = format!("neighbours/replica{r}");
+            match state.get(&name)? {
+                Array::F64(remembered) => evaluator.load(remembered)?,
+                _ => return Err(Fault::State { name }),
+            }
+        }
+        self.stops = stops;
         self.positions.copy_from_slice(positions);
         self.step = step;
         self.work = Work { steps: work[0], forces: work[1], samples: work[2] };

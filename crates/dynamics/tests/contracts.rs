@@ -35,3 +35,21 @@ fn sgd_keeps_the_contract() {
     let rate = Course::Staircase { initial: 0.1, factor: 0.5, every: 5.0 };
     check(Arc::new(LeastSquares::new(7, 23)), Method::Sgd { rate, momentum: 0.9, batch: 5 }, 13);
 }
+
+#[test]
+fn inertial_methods_keep_the_contract() {
+    let course = Course::Jump { before: 2.0, after: 0.1, at: 0.05 };
+    let methods = [
+        Method::Verlet { step_size: 0.01, temperature: 0.7 },
+        Method::Underdamped { step_size: 0.01, temperature: course, friction: 0.5 },
+        Method::Bussi { step_size: 0.01, temperature: course, relaxation: 0.2 },
+        Method::Fire { step_size: 0.05, tolerance: 1e-9, largest_move: 0.1 },
+    ];
+    for method in methods {
+        check(Arc::new(Quartic { n: 12, stiffness: 1.0 }), method.clone(), 11);
+        // Large enough for threads to be used.
+        check(Arc::new(Quartic { n: 3001, stiffness: 1.0 }), method, 6);
+    }
+    let descent = Method::Fire { step_size: 0.05, tolerance: 1e-9, largest_move: 0.1 };
+    check(Arc::new(Axes { n: 12 }), descent, 11);
+}
