@@ -55,6 +55,11 @@ impl Stepper for Ensemble {
         self.members[member].positions(local)
     }
 
+    fn buffers(&self, replica: usize) -> Slice<'_> {
+        let (member, local) = self.find(replica);
+        self.members[member].buffers(local)
+    }
+
     fn stop(&self, replica: usize) -> Option<Stop> {
         let (member, local) = self.find(replica);
         self.members[member].stop(local)

@@ -40,6 +40,11 @@ impl<'a> View<'a> {
         self.stepper.positions(replica)
     }
 
+    /// Buffers of a replica (running statistics); empty if there are none.
+    pub fn buffers(&self, replica: usize) -> Slice<'a> {
+        self.stepper.buffers(replica)
+    }
+
     /// Why the replica stopped, if it did.
     pub fn stop(&self, replica: usize) -> Option<Stop> {
         self.stepper.stop(replica)

@@ -77,6 +77,12 @@ pub trait Stepper: Send {
     /// Positions `[N]` of one replica.
     fn positions(&self, replica: usize) -> Slice<'_>;
 
+    /// Buffers of one replica: numbers that follow its batches without being degrees of freedom (running statistics), laid out
+    /// as [`crate::System::buffers`] says; empty if there are none, or if this Stepper keeps none.
+    fn buffers(&self, _replica: usize) -> Slice<'_> {
+        Slice::F64(&[])
+    }
+
     /// Why the replica stopped, if it did.
     fn stop(&self, replica: usize) -> Option<Stop>;
 

@@ -98,6 +98,12 @@ pub trait System: Send + Sync {
         vec![Block { name: "x".to_owned(), range: 0..self.dof(), shape: vec![self.dof()] }]
     }
 
+    /// Named blocks of its buffers, in order: numbers that follow the batches of a training run without being degrees of freedom
+    /// (running statistics of a batch normalisation). They live in the Stepper, see [`Stepper::buffers`], never in N.
+    fn buffers(&self) -> Vec<Block> {
+        Vec::new()
+    }
+
     /// True if E grows like N, so that E/N is reported (glasses); false if E itself is (a mean loss).
     fn extensive(&self) -> bool {
         true
@@ -230,6 +236,11 @@ pub trait Evaluate: Send + Sync {
     /// Loss and error of the network with weights x on the whole `split`, in the precision of x.
     /// `None` if there is no such set.
     fn evaluate(&self, x: Slice<'_>, split: Split) -> Result<Option<Evaluation>, Fault>;
+
+    /// The same with the buffers of a run (running statistics: evaluation mode); without buffers as [`Evaluate::evaluate`].
+    fn evaluate_with(&self, x: Slice<'_>, _buffers: Slice<'_>, split: Split) -> Result<Option<Evaluation>, Fault> {
+        self.evaluate(x, split)
+    }
 }
 
 /// Exact moments of the per-sample gradients g_mu over the training set.
@@ -257,4 +268,10 @@ impl NoiseMoments {
 pub trait GradientNoise: Send + Sync {
     /// The exact moments at weights x. Cost: about one pass of the gradient over the training set.
     fn noise_moments(&self, x: Slice<'_>) -> Result<NoiseMoments, Fault>;
+
+    /// The same with the buffers of a run (running statistics: evaluation mode); without buffers as
+    /// [`GradientNoise::noise_moments`].
+    fn noise_moments_with(&self, x: Slice<'_>, _buffers: Slice<'_>) -> Result<NoiseMoments, Fault> {
+        self.noise_moments(x)
+    }
 }

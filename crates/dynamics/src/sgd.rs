@@ -29,6 +29,10 @@ impl Sgd {
             let ability = "samples: its energy is not a mean over a training set";
             return Err(Fault::Unsupported { system: system.name().to_owned(), method: "sgd", ability });
         };
+        if !system.buffers().is_empty() {
+            let ability = "a native Stepper here: only that keeps running statistics";
+            return Err(Fault::Unsupported { system: system.name().to_owned(), method: "sgd", ability });
+        }
         let samples = subsample.samples();
         if batch > samples {
             return Err(Fault::input("batch", batch, format!("give at most {samples}, the number of samples")));

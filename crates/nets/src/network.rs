@@ -1,14 +1,28 @@
-//! A network: a list of layers, run on chunks of samples; the reference that native Steppers are held to.
+//! A network: a list of layers with links between them, run on chunks of samples; the reference that native Steppers are held
+//! to.
 
 use crate::kernels::Real;
 use crate::layers::{Activation, Layer, Linear, Pointwise};
 use crate::loss::{Loss, is_wrong};
 use glasslab_core::{Block, Streams};
+use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Arc;
 
-/// Layers one after the other, and the loss on top.
+/// What a layer works on. Values are numbered: 0 is the network's input, k the output of layer k - 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The value that the layer reads.
+    pub from: usize,
+    /// A value of the same width that is added to its output, if any: what makes a block residual.
+    pub add: Option<usize>,
+}
+
+/// Layers in order, each reading an earlier value (by default the one before), and the loss on top of the last.
+#[derive(Clone)]
 pub struct Network {
-    layers: Vec<Box<dyn Layer>>,
+    layers: Vec<Arc<dyn Layer>>,
+    links: Vec<Link>,
     ranges: Vec<Range<usize>>,
     /// The loss of its outputs.
     pub loss: Loss,
@@ -28,23 +42,45 @@ pub(crate) struct Sums {
 /// Work space of a chunk, kept from one to the next; nothing in it matters.
 #[derive(Default)]
 pub(crate) struct Tape<T> {
-    /// Activations after each layer, [B, width] each.
+    /// Values after each layer, [B, width] each.
     outputs: Vec<Vec<T>>,
-    slope: Vec<T>,
-    by_input: Vec<T>,
+    /// Derivatives by each value, while they are needed.
+    slopes: Vec<Vec<T>>,
+    /// Arrays that are free.
+    spare: Vec<Vec<T>>,
+    /// Gradients of groups of samples.
+    parts: Vec<T>,
 }
 
+/// Samples that a thread takes through one layer at a time where the whole batch is one chunk.
+const SHARE: usize = 8;
+/// Groups of samples whose derivatives by the parameters are held apart there, whatever the number of threads.
+const PARTS: usize = 4;
+
 impl Network {
-    /// The network of these layers. Panics if their widths do not chain: a bug of who calls.
+    /// The network of these layers, one after the other. Panics if their widths do not chain: a bug of who calls.
     pub fn new(layers: Vec<Box<dyn Layer>>, loss: Loss) -> Self {
-        assert!(layers.windows(2).all(|w| w[0].outputs() == w[1].inputs()), "layers chain");
+        let link = |(from, layer)| (layer, Link { from, add: None });
+        Self::linked(layers.into_iter().enumerate().map(link).collect(), loss)
+    }
+
+    /// The network of these layers and links. Panics if a link does not lead to an earlier value of the right width, or adds to
+    /// what a layer has to read again: a bug of who calls.
+    pub fn linked(layers: Vec<(Box<dyn Layer>, Link)>, loss: Loss) -> Self {
+        let (layers, links): (Vec<Arc<dyn Layer>>, Vec<Link>) = layers.into_iter().map(|(l, k)| (l.into(), k)).unzip();
+        let width = |value: usize| if value == 0 { layers[0].inputs() } else { layers[value - 1].outputs() };
+        for (i, (layer, link)) in layers.iter().zip(&links).enumerate() {
+            assert!(link.from <= i && width(link.from) == layer.inputs(), "layers chain");
+            let fits = |add: usize| add <= i && width(add) == layer.outputs() && !layer.reads_output();
+            assert!(link.add.is_none_or(fits), "what is added fits");
+        }
         let mut at = 0;
         let ranges = layers.iter().map(|l| {
             at += l.len();
             at - l.len()..at
         });
         let ranges = ranges.collect();
-        Self { layers, ranges, loss }
+        Self { layers, links, ranges, loss }
     }
 
     /// Linear layers of the given widths [inputs, ..., outputs] with ReLU between, and `last` on the outputs.
@@ -97,13 +133,98 @@ impl Network {
         }
     }
 
+    /// True if the output of one sample depends on the others of its batch (batch normalisation that is not frozen).
+    pub fn couples(&self) -> bool {
+        self.layers.iter().any(|l| l.couples())
+    }
+
+    /// Named blocks of the buffers (running statistics), in order: `layer2.running_mean`, ...; numbered as in [`Network::layout`].
+    pub fn buffers(&self) -> Vec<Block> {
+        let (mut blocks, mut at) = (Vec::new(), 0);
+        for (number, layer) in self.layers.iter().filter(|l| !l.is_empty()).enumerate() {
+            for (name, shape) in layer.buffers() {
+                let len = shape.iter().product::<usize>();
+                blocks.push(Block { name: format!("layer{}.{name}", number + 1), range: at..at + len, shape });
+                at += len;
+            }
+        }
+        blocks
+    }
+
+    /// The buffers before the first batch.
+    pub fn initial_buffers(&self) -> Vec<f64> {
+        self.layers.iter().filter(|l| !l.buffers().is_empty()).flat_map(|l| l.initial_buffers()).collect()
+    }
+
+    /// The layers that have buffers: number, and where their buffers lie.
+    fn followers(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let mut at = 0;
+        self.layers.iter().enumerate().filter_map(move |(i, layer)| {
+            let len: usize = layer.buffers().iter().map(|b| b.1.iter().product::<usize>()).sum();
+            at += len;
+            (len > 0).then_some((i, at - len..at))
+        })
+    }
+
+    /// The same network with these buffers in the place of the batch's own statistics: samples are independent.
+    pub fn frozen(&self, buffers: &[f64]) -> Self {
+        let mut frozen = self.clone();
+        for (i, range) in self.followers() {
+            if let Some(layer) = self.layers[i].frozen(&buffers[range]) {
+                frozen.layers[i] = layer;
+            }
+        }
+        frozen
+    }
+
+    /// Moves the buffers by the batch whose values are on the tape.
+    pub(crate) fn follow<T: Real>(&self, inputs: &[T], tape: &Tape<T>, buffers: &mut [T]) {
+        for (i, range) in self.followers() {
+            T::layer(&*self.layers[i]).follow(value(inputs, &tape.outputs, self.links[i].from), &mut buffers[range]);
+        }
+    }
+
+    /// The buffers with which the frozen network does to this batch what the network itself does.
+    pub(crate) fn settled<T: Real>(&self, x: &[T], inputs: &[T], samples: usize) -> Vec<f64> {
+        let mut outputs = Vec::new();
+        self.forward(x, inputs, samples, &mut outputs);
+        let mut buffers: Vec<T> = self.initial_buffers().into_iter().map(T::from_f64).collect();
+        for (i, range) in self.followers() {
+            T::layer(&*self.layers[i]).settle(value(inputs, &outputs, self.links[i].from), &mut buffers[range]);
+        }
+        buffers.into_iter().map(Real::to_f64).collect()
+    }
+
+    /// Numbers on the tape per sample.
+    pub(crate) fn values(&self) -> usize {
+        self.layers.iter().map(|l| l.outputs()).sum()
+    }
+
     fn forward<T: Real>(&self, x: &[T], inputs: &[T], samples: usize, outputs: &mut Vec<Vec<T>>) {
         outputs.resize_with(self.layers.len(), Vec::new);
+        let couples = self.couples();
         for (i, (layer, range)) in self.layers.iter().zip(&self.ranges).enumerate() {
             let (below, output) = outputs.split_at_mut(i);
-            let input = below.last().map_or(inputs, |o| o);
-            output[0].resize(samples * layer.outputs(), T::ZERO);
-            T::layer(&**layer).forward(&x[range.clone()], input, &mut output[0]);
+            let input = value(inputs, below, self.links[i].from);
+            let output = &mut output[0];
+            output.resize(samples * layer.outputs(), T::ZERO);
+            let (x, pass) = (&x[range.clone()], T::layer(&**layer));
+            if couples && !layer.threads_itself() {
+                let (i, o) = (SHARE * layer.inputs(), SHARE * layer.outputs());
+                let shares = output.par_chunks_mut(o).zip(input.par_chunks(i));
+                shares.for_each(|(output, input)| pass.forward(x, input, output));
+            } else {
+                pass.forward(x, input, output);
+            }
+            if let Some(add) = self.links[i].add {
+                let more = value(inputs, below, add);
+                if couples {
+                    let o = SHARE * layer.outputs();
+                    output.par_chunks_mut(o).zip(more.par_chunks(o)).for_each(|(output, more)| plus(output, more));
+                } else {
+                    plus(output, more);
+                }
+            }
         }
     }
 
@@ -118,32 +239,86 @@ impl Network {
         squares: bool,
         tape: &mut Tape<T>,
     ) -> Sums {
-        let classes = self.outputs();
-        let Tape { outputs, slope, by_input } = tape;
+        let (classes, couples) = (self.outputs(), self.couples());
+        let Tape { outputs, slopes, spare, parts } = tape;
         self.forward(x, inputs, labels.len(), outputs);
         let mut sums = Sums::default();
+        let mut slope = spare.pop().unwrap_or_default();
         slope.resize(labels.len() * classes, T::ZERO);
         let last = &outputs[outputs.len() - 1];
         for ((f, d), &label) in last.chunks_exact(classes).zip(slope.chunks_exact_mut(classes)).zip(labels) {
             sums.loss += self.loss.sample(f, label.into(), d);
             sums.wrong += usize::from(is_wrong(f, label.into()));
         }
-        let Some(gradient) = gradient else { return sums };
+        let Some(gradient) = gradient else {
+            spare.push(slope);
+            return sums;
+        };
         let mut norms = vec![0.0; if squares { labels.len() } else { 0 }];
-        for (i, (layer, range)) in self.layers.iter().zip(&self.ranges).enumerate().rev() {
-            let input = if i == 0 { inputs } else { &outputs[i - 1] };
+        slopes.resize_with(self.layers.len() + 1, Vec::new);
+        slopes[self.layers.len()] = slope;
+        for (at, (layer, range)) in self.layers.iter().zip(&self.ranges).enumerate().rev() {
+            let slope = std::mem::take(&mut slopes[at + 1]);
+            let Link { from, add } = self.links[at];
+            let input = value(inputs, outputs, from);
             let pass = T::layer(&**layer);
-            pass.gradient(input, slope, &mut gradient[range.clone()]);
-            if squares {
-                pass.sample_squares(input, slope, &mut norms);
+            let split = couples && !layer.threads_itself();
+            let own = &mut gradient[range.clone()];
+            if split && !own.is_empty() {
+                // Groups of samples, summed in their order.
+                let size = labels.len().div_ceil(PARTS);
+                let n = own.len();
+                parts.clear();
+                parts.resize(PARTS * n, T::ZERO);
+                let groups = input.par_chunks(size * layer.inputs()).zip(slope.par_chunks(size * layer.outputs()));
+                parts.par_chunks_mut(n).zip(groups).for_each(|(part, (i, d))| pass.gradient(i, d, part));
+                parts.chunks(n).for_each(|part| plus(own, part));
+            } else {
+                pass.gradient(input, &slope, own);
             }
-            if i > 0 {
+            if squares {
+                pass.sample_squares(input, &slope, &mut norms);
+            }
+            if from > 0 {
+                let mut by_input = spare.pop().unwrap_or_default();
                 by_input.resize(input.len(), T::ZERO);
-                pass.backward(&x[range.clone()], input, &outputs[i], slope, by_input);
-                std::mem::swap(slope, by_input);
+                let x = &x[range.clone()];
+                if split {
+                    let (i, o) = (SHARE * layer.inputs(), SHARE * layer.outputs());
+                    let values = input.par_chunks(i).zip(outputs[at].par_chunks(o)).zip(slope.par_chunks(o));
+                    by_input.par_chunks_mut(i).zip(values).for_each(|(by_input, ((input, output), by_output))| {
+                        pass.backward(x, input, output, by_output, by_input);
+                    });
+                } else {
+                    pass.backward(x, input, &outputs[at], &slope, &mut by_input);
+                }
+                give(&mut slopes[from], by_input, spare);
+            }
+            match add {
+                Some(add) if add > 0 => give(&mut slopes[add], slope, spare),
+                _ => spare.push(slope),
             }
         }
         sums.squares = norms.iter().sum();
         sums
+    }
+}
+
+/// The value of this number.
+fn value<'a, T>(inputs: &'a [T], outputs: &'a [Vec<T>], number: usize) -> &'a [T] {
+    if number == 0 { inputs } else { &outputs[number - 1] }
+}
+
+fn plus<T: Real>(total: &mut [T], more: &[T]) {
+    total.iter_mut().zip(more).for_each(|(t, m)| *t += *m);
+}
+
+/// Adds `more` to a derivative, which is empty as long as it is zero.
+fn give<T: Real>(slope: &mut Vec<T>, more: Vec<T>, spare: &mut Vec<Vec<T>>) {
+    if slope.is_empty() {
+        *slope = more;
+    } else {
+        plus(slope, &more);
+        spare.push(more);
     }
 }

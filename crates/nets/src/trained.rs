@@ -7,6 +7,7 @@ use crate::stepper::Native;
 use crate::zoo::Dense;
 use glasslab_core::*;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Samples that run through the layers together: many share the packing of a dense layer's weights, few images stay in
@@ -16,9 +17,17 @@ pub(crate) const IMAGES: usize = 16;
 /// Groups of chunks whose gradients are summed apart, whatever the number of threads.
 const GROUPS: usize = 4;
 
+/// Most bytes that the values of one batch may take where it has to go through the network as a whole: 16 GiB.
+const MOST: u64 = 16 << 30;
+
 /// A network with its data and loss.
 ///
 /// E(x) = (1/P) sum_mu e(f(x, input_mu), label_mu). Convention: not extensive; 0 is a perfect fit.
+///
+/// Convention with batch normalisation: E and the force of a batch use the statistics of that batch (training mode), E itself those
+/// of the whole training set. `evaluate_with` and `noise_moments_with` use the running statistics of a replica (evaluation mode, as
+/// the published code of Baity-Jesi et al. 2018), where samples are independent; without any (`evaluate`, `noise_moments`) those
+/// of the whole training set at x, held fixed.
 pub struct Trained {
     pub(crate) name: &'static str,
     pub(crate) citations: &'static [Citation],
@@ -30,29 +39,41 @@ pub struct Trained {
     pub(crate) dense: Option<Dense>,
 }
 
-/// Positions in the precision of the kernels.
-enum Weights<'a> {
-    Single(&'a [f32]),
-    Double(&'a [f64]),
-}
-
 impl Trained {
-    fn weights<'a>(&self, x: Slice<'a>) -> Result<Weights<'a>, Fault> {
-        Fault::check_len("positions", self.dof(), x.len())?;
-        Ok(match x {
-            Slice::F32(x) => Weights::Single(x),
-            Slice::F64(x) => Weights::Double(x),
-        })
-    }
-
     fn together(&self) -> usize {
         if self.dense.is_some() { CHUNK } else { IMAGES }
     }
 
+    /// Refuses a batch that has to go through the network as a whole and is too large for that.
+    pub(crate) fn check_room<T>(&self, samples: usize) -> Result<(), Fault> {
+        let needed = 3 * (samples * self.network.values() * size_of::<T>()) as u64;
+        if !self.network.couples() || needed <= MOST {
+            return Ok(());
+        }
+        let what = format!("a batch of {samples} samples with batch normalisation over all of it");
+        Err(Fault::Memory { what, needed, available: MOST, lower: "train (the number of samples), or width" })
+    }
+
+    /// The network as it acts on single samples: with these buffers, or with the statistics of the training set at x.
+    fn settled<T: Real>(&self, x: &[T], buffers: Slice<'_>) -> Result<Cow<'_, Network>, Fault> {
+        if !self.network.couples() {
+            return Ok(Cow::Borrowed(&self.network));
+        }
+        if !buffers.is_empty() {
+            let expected = self.network.buffers().last().map_or(0, |b| b.range.end);
+            Fault::check_len("running statistics", expected, buffers.len())?;
+            return Ok(Cow::Owned(self.network.frozen(&buffers.to_f64())));
+        }
+        self.check_room::<T>(self.training.len())?;
+        let (mut inputs, mut labels) = (Vec::new(), Vec::new());
+        self.training.gather(&self.training.all(), &mut inputs, &mut labels);
+        Ok(Cow::Owned(self.network.frozen(&self.network.settled(x, &inputs, labels.len()))))
+    }
+
     /// Sums over the samples `batch`, chunk by chunk; the gradient's sum [N] in f64 where asked for.
-    fn sums<T: Real>(&self, x: &[T], batch: &[u32], squares: bool) -> (Sums, Vec<f64>) {
-        let n = self.network.dof();
-        let together = self.together();
+    fn sums<T: Real>(&self, network: &Network, x: &[T], batch: &[u32], squares: bool) -> (Sums, Vec<f64>) {
+        let n = network.dof();
+        let together = if network.couples() { batch.len() } else { self.together() };
         let chunks = batch.len().div_ceil(together);
         let group = chunks.div_ceil(GROUPS).max(1) * together;
         let parts: Vec<(Sums, Vec<f64>)> = batch
@@ -64,7 +85,7 @@ impl Trained {
                 for chunk in part.chunks(together) {
                     self.training.gather(chunk, &mut inputs, &mut labels);
                     local.fill(T::ZERO);
-                    add(&mut total, self.network.chunk(x, &inputs, &labels, Some(&mut local), squares, &mut tape));
+                    add(&mut total, network.chunk(x, &inputs, &labels, Some(&mut local), squares, &mut tape));
                     for (g, l) in gradient.iter_mut().zip(&local) {
                         *g += l.to_f64();
                     }
@@ -83,7 +104,8 @@ impl Trained {
         (total, gradient)
     }
 
-    fn evaluation<T: Real>(&self, x: &[T], split: Split) -> Evaluation {
+    fn evaluation<T: Real>(&self, x: &[T], buffers: Slice<'_>, split: Split) -> Result<Evaluation, Fault> {
+        let network = self.settled(x, buffers)?;
         let data = &self.training.data;
         let lookup = data.lookup::<T>();
         let samples = match split {
@@ -95,30 +117,31 @@ impl Trained {
         let starts: Vec<usize> = (0..samples).step_by(self.together()).collect();
         let parts: Vec<Sums> = starts
             .into_par_iter()
-            .map(|from| {
+            .map_init(Tape::default, |tape, from| {
                 let to = (from + self.together()).min(samples);
                 let mut inputs = Vec::with_capacity((to - from) * data.inputs());
                 for i in from..to {
                     data.append(&lookup, split, row(i), &mut inputs);
                 }
-                self.network.chunk(x, &inputs, &labels[from..to], None, false, &mut Tape::default())
+                network.chunk(x, &inputs, &labels[from..to], None, false, tape)
             })
             .collect();
         let mut total = Sums::default();
         parts.into_iter().for_each(|p| add(&mut total, p));
-        Evaluation { loss: total.loss / samples as f64, error: total.wrong as f64 / samples as f64, samples }
+        Ok(Evaluation { loss: total.loss / samples as f64, error: total.wrong as f64 / samples as f64, samples })
     }
 
-    fn moments<T: Real>(&self, x: &[T]) -> NoiseMoments {
-        let all: Vec<u32> = (0..self.training.len() as u32).collect();
-        let (sums, mut gradient) = self.sums(x, &all, true);
+    fn moments<T: Real>(&self, x: &[T], buffers: Slice<'_>) -> Result<NoiseMoments, Fault> {
+        let network = self.settled(x, buffers)?;
+        let all = self.training.all();
+        let (sums, mut gradient) = self.sums(&network, x, &all, true);
         let p = all.len() as f64;
         gradient.iter_mut().for_each(|g| *g /= p);
         let mean_squared = sum::dot(&gradient, &gradient);
         let sample_trace = if all.len() < 2 { 0.0 } else { (sums.squares - p * mean_squared).max(0.0) / (p - 1.0) };
         // max() would hide a NaN.
         let sample_trace = if sums.squares.is_nan() { f64::NAN } else { sample_trace };
-        NoiseMoments { samples: all.len(), sample_trace, mean_squared }
+        Ok(NoiseMoments { samples: all.len(), sample_trace, mean_squared })
     }
 }
 
@@ -138,13 +161,12 @@ impl System for Trained {
     }
 
     fn energy_force(&self, x: &[f64], force: &mut [f64]) -> Result<f64, Fault> {
-        let all: Vec<u32> = (0..self.training.len() as u32).collect();
-        self.batch_energy_force(x, &all, force)
+        self.batch_energy_force(x, &self.training.all(), force)
     }
 
     fn energy(&self, x: &[f64]) -> Result<f64, Fault> {
         Fault::check_len("positions", self.dof(), x.len())?;
-        Ok(self.evaluation(x, Split::Train).loss)
+        Ok(self.evaluation(x, NONE, Split::Train)?.loss)
     }
 
     fn initial(&self, streams: Streams, replica: u64, x: &mut [f64]) -> Result<(), Fault> {
@@ -155,6 +177,10 @@ impl System for Trained {
 
     fn layout(&self) -> Vec<Block> {
         self.network.layout()
+    }
+
+    fn buffers(&self) -> Vec<Block> {
+        self.network.buffers()
     }
 
     fn extensive(&self) -> bool {
@@ -210,7 +236,8 @@ impl Subsample for Trained {
         if batch.is_empty() {
             return Err(Fault::input("batch", "[]", "give at least one sample"));
         }
-        let (sums, gradient) = self.sums(x, batch, false);
+        self.check_room::<f64>(batch.len())?;
+        let (sums, gradient) = self.sums(&self.network, x, batch, false);
         let b = batch.len() as f64;
         for (f, g) in force.iter_mut().zip(gradient) {
             *f = -g / b;
@@ -225,24 +252,36 @@ impl Evaluate for Trained {
     }
 
     fn evaluate(&self, x: Slice<'_>, split: Split) -> Result<Option<Evaluation>, Fault> {
-        let weights = self.weights(x)?;
+        self.evaluate_with(x, NONE, split)
+    }
+
+    fn evaluate_with(&self, x: Slice<'_>, buffers: Slice<'_>, split: Split) -> Result<Option<Evaluation>, Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
         if split == Split::Test && !self.has_test() {
             return Ok(None);
         }
-        Ok(Some(match weights {
-            Weights::Single(x) => self.evaluation(x, split),
-            Weights::Double(x) => self.evaluation(x, split),
+        Ok(Some(match x {
+            Slice::F32(x) => self.evaluation(x, buffers, split)?,
+            Slice::F64(x) => self.evaluation(x, buffers, split)?,
         }))
     }
 }
+
+/// No buffers.
+const NONE: Slice<'static> = Slice::F64(&[]);
 
 impl GradientNoise for Trained {
     /// tr S = (sum_mu |g_mu|^2 - P |g|^2)/(P - 1); the norms |g_mu| come from each layer's `sample_squares`, without
     /// forming g_mu. Sums in f64. Checked by `noise_moments_match_pytorch`.
     fn noise_moments(&self, x: Slice<'_>) -> Result<NoiseMoments, Fault> {
-        Ok(match self.weights(x)? {
-            Weights::Single(x) => self.moments(x),
-            Weights::Double(x) => self.moments(x),
-        })
+        self.noise_moments_with(x, NONE)
+    }
+
+    fn noise_moments_with(&self, x: Slice<'_>, buffers: Slice<'_>) -> Result<NoiseMoments, Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        match x {
+            Slice::F32(x) => self.moments(x, buffers),
+            Slice::F64(x) => self.moments(x, buffers),
+        }
     }
 }

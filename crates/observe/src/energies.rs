@@ -35,11 +35,11 @@ impl Energies {
         let width = self.names.len();
         let alive: Vec<_> = (0..self.shape.replicas)
             .filter(|&r| !diverged(view, r))
-            .filter_map(|r| view.system(r).evaluate().map(|e| (r, e, view.positions(r))))
+            .filter_map(|r| view.system(r).evaluate().map(|e| (r, e, view.positions(r), view.buffers(r))))
             .collect();
         let splits = &[Split::Train, Split::Test][..width / 2];
-        let evaluate = |&(r, e, x): &(usize, &dyn glasslab_core::Evaluate, Slice<'_>)| {
-            let found: Result<Vec<_>, Fault> = splits.iter().map(|&s| e.evaluate(x, s)).collect();
+        let evaluate = |&(r, e, x, buffers): &(usize, &dyn glasslab_core::Evaluate, Slice<'_>, Slice<'_>)| {
+            let found: Result<Vec<_>, Fault> = splits.iter().map(|&s| e.evaluate_with(x, buffers, s)).collect();
             Ok((r, found?))
         };
         let found: Vec<_> = alive.par_iter().map(evaluate).collect::<Result<_, Fault>>()?;

@@ -1,7 +1,7 @@
 //! The noise that drives a run at its waiting times, and the diffusion that this noise alone would give.
 
 use crate::log::{Log, Shape, diverged, physical, steps};
-use glasslab_core::{Dataset, Fault, Method, Observer, Record, Schedule, Space, State, View};
+use glasslab_core::{Dataset, Fault, Method, Observer, Record, Schedule, Slice, Space, State, View};
 use rayon::prelude::*;
 
 /// Strength of the noise at the waiting times, with dimensions (replica, waiting_time).
@@ -61,13 +61,13 @@ impl Observer for Noise {
         let (n, clock) = (self.shape.dof as f64, view.clock());
         let alive: Vec<_> = (0..self.shape.replicas)
             .filter(|&r| !diverged(view, r))
-            .map(|r| (r, view.system(r), view.positions(r)))
+            .map(|r| (r, view.system(r), view.positions(r), view.buffers(r)))
             .collect();
-        let measure = |&(r, system, x): &(usize, &dyn glasslab_core::System, glasslab_core::Slice<'_>)| {
+        let measure = |&(r, system, x, buffers): &(usize, &dyn glasslab_core::System, Slice<'_>, Slice<'_>)| {
             let values = match &self.method {
                 Method::Sgd { rate, momentum, batch } => {
                     let Some(noise) = system.gradient_noise() else { return Ok((r, [f64::NAN; WIDTH])) };
-                    let moments = noise.noise_moments(x)?;
+                    let moments = noise.noise_moments_with(x, buffers)?;
                     let trace = moments.batch_trace(*batch);
                     let kick = rate.at(clock.step as f64) / (1.0 - momentum);
                     [trace, moments.mean_squared, kick * kick * trace / n]

@@ -61,6 +61,11 @@ impl Training {
         self.rows.len()
     }
 
+    /// The numbers of all samples.
+    pub(crate) fn all(&self) -> Vec<u32> {
+        (0..self.len() as u32).collect()
+    }
+
     /// True if there is no sample (never, once built).
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

@@ -51,6 +51,10 @@ impl Layer for AveragePool {
     fn outputs(&self) -> usize {
         self.shape().iter().product()
     }
+
+    fn reads_output(&self) -> bool {
+        false
+    }
 }
 
 impl<T: Real> Pass<T> for AveragePool {

@@ -162,6 +162,10 @@ impl Layer for Convolution {
         self.shape().iter().product()
     }
 
+    fn reads_output(&self) -> bool {
+        false
+    }
+
     fn parameters(&self) -> Vec<(&'static str, Vec<usize>)> {
         let kernel = self.window.kernel;
         vec![("weight", vec![self.outputs, self.image[0], kernel, kernel]), ("bias", vec![self.outputs])]

@@ -93,6 +93,10 @@ impl Layer for Linear {
         self.outputs
     }
 
+    fn reads_output(&self) -> bool {
+        false
+    }
+
     fn parameters(&self) -> Vec<(&'static str, Vec<usize>)> {
         let mut all = vec![("weight", vec![self.outputs, self.inputs])];
         all.extend(self.bias.map(|_| ("bias", vec![self.outputs])));

@@ -2,6 +2,7 @@
 
 mod activation;
 mod average_pool;
+mod batch_norm;
 mod bend;
 mod convolution;
 mod initial;
@@ -18,6 +19,7 @@ mod window;
 
 pub use activation::{Activation, Pointwise};
 pub use average_pool::AveragePool;
+pub use batch_norm::BatchNorm;
 pub use convolution::Convolution;
 pub use initial::Initial;
 pub use linear::Linear;
@@ -29,10 +31,11 @@ pub use window::Window;
 
 use crate::kernels::Real;
 use glasslab_core::Rng;
+use std::sync::Arc;
 
 /// What every layer says about itself.
 #[allow(private_bounds, reason = "precisions are f32 and f64, a closed set")]
-pub trait Layer: Pass<f32> + Pass<f64> + Tangents + Send + Sync {
+pub trait Layer: Pass<f32> + Pass<f64> + Tangents {
     /// Inputs per sample.
     fn inputs(&self) -> usize;
 
@@ -47,6 +50,38 @@ pub trait Layer: Pass<f32> + Pass<f64> + Tangents + Send + Sync {
     /// Draws its initial parameters x, in order.
     fn initial(&self, _rng: &mut Rng, _x: &mut [f64]) {}
 
+    /// Names and shapes of its buffers: numbers that follow the batches of a training run without being parameters (running
+    /// statistics).
+    fn buffers(&self) -> Vec<(&'static str, Vec<usize>)> {
+        Vec::new()
+    }
+
+    /// The buffers before the first batch.
+    fn initial_buffers(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// The layer with its buffers in the place of the batch's own statistics, so that samples are independent; `None` if that is
+    /// the layer itself.
+    fn frozen(&self, _buffers: &[f64]) -> Option<Arc<dyn Layer>> {
+        None
+    }
+
+    /// True if the outputs of one sample depend on the others of its batch: then a pass takes the whole batch at once.
+    fn couples(&self) -> bool {
+        false
+    }
+
+    /// True if `backward` reads the layer's own output: then nothing may be added to it in place.
+    fn reads_output(&self) -> bool {
+        true
+    }
+
+    /// True if a pass over many samples spreads them over threads itself.
+    fn threads_itself(&self) -> bool {
+        self.couples()
+    }
+
     /// Number of parameters.
     fn len(&self) -> usize {
         self.parameters().iter().map(|p| p.1.iter().product::<usize>()).sum()
@@ -60,7 +95,7 @@ pub trait Layer: Pass<f32> + Pass<f64> + Tangents + Send + Sync {
 
 /// One layer at work on a batch of B samples, in one precision. `x` are its parameters; arrays are [B, width], row-major.
 #[allow(private_bounds, reason = "precisions are f32 and f64, a closed set")]
-pub trait Pass<T: Real> {
+pub trait Pass<T: Real>: Send + Sync {
     /// Outputs from inputs, over whatever was there.
     fn forward(&self, x: &[T], input: &[T], output: &mut [T]);
 
@@ -70,6 +105,12 @@ pub trait Pass<T: Real> {
 
     /// Adds the loss's derivative by the parameters to `gradient`.
     fn gradient(&self, _input: &[T], _by_output: &[T], _gradient: &mut [T]) {}
+
+    /// Moves the buffers by one batch of inputs of the forward pass.
+    fn follow(&self, _input: &[T], _buffers: &mut [T]) {}
+
+    /// Sets the buffers so that the frozen layer does to this batch what the layer itself does.
+    fn settle(&self, _input: &[T], _buffers: &mut [T]) {}
 
     /// Adds to `squares` \[B\] the squared norm of each sample's own derivative by the parameters.
     fn sample_squares(&self, _input: &[T], _by_output: &[T], _squares: &mut [f64]) {}

@@ -20,7 +20,7 @@ type Place = [Vec<f64>; 3];
 
 fn place(layer: &dyn Layer, seed: u32) -> Place {
     let sizes = [layer.len(), SAMPLES * layer.inputs(), SAMPLES * layer.outputs()];
-    [0, 1, 2].map(|i| values(sizes[i], seed ^ (7 * i as u32)))
+    [0, 1, 2].map(|i| values(sizes[i], seed ^ (3 * i as u32)))
 }
 
 fn shifted(place: &Place, along: &Place, s: f64) -> Place {

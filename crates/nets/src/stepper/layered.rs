@@ -28,7 +28,7 @@ pub(super) struct Layered<T> {
 impl<T: Real> Layered<T> {
     /// For batches of up to `batch` samples.
     pub fn new(system: &Trained, batch: usize) -> Self {
-        let count = batch.div_ceil(IMAGES).clamp(1, GROUPS);
+        let count = if system.network.couples() { 1 } else { batch.div_ceil(IMAGES).clamp(1, GROUPS) };
         let group = |_| Group {
             inputs: Vec::new(),
             labels: Vec::new(),
@@ -39,7 +39,8 @@ impl<T: Real> Layered<T> {
         Self { groups: (0..count).map(group).collect(), size: batch.div_ceil(count).max(1) }
     }
 
-    /// One step on `batch`, on the threads around if `parallel`; the same bits for any number of them.
+    /// One step on `batch`, which also moves the running statistics `buffers`, on the threads around if `parallel`; the same bits for any number of them.
+    #[allow(clippy::too_many_arguments)]
     pub fn step(
         &mut self,
         system: &Trained,
@@ -47,13 +48,15 @@ impl<T: Real> Layered<T> {
         law: Law,
         x: &mut [T],
         v: &mut [T],
+        buffers: &mut [T],
         parallel: bool,
     ) -> Moved {
         let weights: &[T] = x;
+        let together = if system.network.couples() { batch.len() } else { IMAGES };
         let run = |(group, part): (&mut Group<T>, &[u32])| {
             group.gradient.fill(T::ZERO);
             group.loss = 0.0;
-            for chunk in part.chunks(IMAGES) {
+            for chunk in part.chunks(together) {
                 system.training.gather(chunk, &mut group.inputs, &mut group.labels);
                 let gradient = Some(&mut group.gradient[..]);
                 let Sums { loss, .. } =
@@ -72,6 +75,10 @@ impl<T: Real> Layered<T> {
             return Moved::NotFinite;
         }
         let Some((total, rest)) = groups.split_first_mut() else { return Moved::NoForce };
+        if !buffers.is_empty() {
+            // The whole batch went through as one chunk.
+            system.network.follow(&total.inputs, &total.tape, buffers);
+        }
         let total = &mut total.gradient;
         for group in rest {
             total.iter_mut().zip(&group.gradient).for_each(|(t, g)| *t += *g);

@@ -24,6 +24,8 @@ struct Replica<T> {
     x: Buffer<T>,
     /// Momenta; empty if there is no momentum.
     v: Buffer<T>,
+    /// Running statistics.
+    buffers: Vec<T>,
     order: BatchOrder,
     stop: Option<Stop>,
 }
@@ -70,13 +72,21 @@ impl<T: Real> Native<T> {
             return Err(Fault::input("batch", batch, format!("give at most {samples}, the number of samples")));
         }
         let n = system.network.dof();
+        system.check_room::<T>(batch)?;
+        let buffers: Vec<T> = system.network.initial_buffers().into_iter().map(T::from_f64).collect();
         let mut start = vec![0.0; n];
         let replicas = job.replicas.clone().map(|number| {
             system.network.initial(job.streams, number, &mut start);
             let mut x = Buffer::new(n);
             x.iter_mut().zip(&start).for_each(|(x, s)| *x = T::from_f64(*s));
             let v = Buffer::new(if momentum > 0.0 { n } else { 0 });
-            Replica { x, v, order: BatchOrder::new(job.streams, number, samples, batch), stop: None }
+            Replica {
+                x,
+                v,
+                buffers: buffers.clone(),
+                order: BatchOrder::new(job.streams, number, samples, batch),
+                stop: None,
+            }
         });
         let replicas = replicas.collect();
         let engines = Mutex::default();
@@ -114,10 +124,10 @@ impl<T: Real> Native<T> {
             let batch = if self.descent { &all } else { replica.order.batch(step) };
             let law = update::Law { rate: self.rate.at(step as f64), momentum: self.momentum };
             tried += 1;
-            let (x, v) = (&mut replica.x, &mut replica.v);
+            let (x, v, running) = (&mut replica.x, &mut replica.v, &mut replica.buffers);
             let moved = match (&mut engine, &self.system.dense) {
                 (Engine::Dense(space), Some(dense)) => space.step(dense, self.training(), batch, law, x, v, threads),
-                (Engine::Layered(layered), _) => layered.step(&self.system, batch, law, x, v, threads > 1),
+                (Engine::Layered(layered), _) => layered.step(&self.system, batch, law, x, v, running, threads > 1),
                 (Engine::Dense(_), None) => unreachable!("made for a dense network"),
             };
             replica.stop = match moved {
@@ -187,6 +197,10 @@ impl<T: Real> Stepper for Native<T> {
         T::slice(&self.replicas[replica].x)
     }
 
+    fn buffers(&self, replica: usize) -> Slice<'_> {
+        T::slice(&self.replicas[replica].buffers)
+    }
+
     fn stop(&self, replica: usize) -> Option<Stop> {
         self.replicas[replica].stop
     }
@@ -196,6 +210,10 @@ impl<T: Real> Stepper for Native<T> {
         let all = |of: fn(&Replica<T>) -> &[T]| T::array(self.replicas.iter().flat_map(of).copied().collect());
         state.push("positions", all(|r| &r.x));
         state.push("momenta", all(|r| &r.v));
+        let running = all(|r| &r.buffers);
+        if !running.is_empty() {
+            state.push("running_statistics", running);
+        }
         state.push("step", Array::U64(vec![self.step]));
         let stops = self.replicas.iter().flat_map(|r| match r.stop {
             Some(Stop::Diverged { step }) => [1, step],
@@ -212,6 +230,8 @@ impl<T: Real> Stepper for Native<T> {
         let positions = T::from_state(state, "positions", r * n)?;
         let kept: usize = self.replicas.iter().map(|r| r.v.len()).sum();
         let momenta = T::from_state(state, "momenta", kept)?;
+        let each = self.replicas.first().map_or(0, |r| r.buffers.len());
+        let running = if each == 0 { &[] } else { T::from_state(state, "running_statistics", r * each)? };
         let step = state.u64("step", 1)?[0];
         let work = state.u64("work", 3)?;
         let stops = state.u64("stops", 2 * r)?.chunks(2).map(|stop| match *stop {
@@ -225,6 +245,7 @@ impl<T: Real> Stepper for Native<T> {
             replica.x.copy_from_slice(&positions[i * n..(i + 1) * n]);
             let kept = replica.v.len();
             replica.v.copy_from_slice(&momenta[i * kept..(i + 1) * kept]);
+            replica.buffers.copy_from_slice(&running[i * each..(i + 1) * each]);
             replica.stop = stop;
         }
         self.step = step;

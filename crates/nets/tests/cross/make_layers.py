@@ -26,6 +26,18 @@ class Swish(nn.Module):
         return z * torch.sigmoid(self.slope * z)
 
 
+def norm(channels, frozen=False):
+    layer = nn.BatchNorm2d(channels)
+    with torch.no_grad():
+        layer.weight.normal_()
+        layer.bias.normal_()
+        if frozen:
+            layer.eval()
+            layer.running_mean.copy_(0.3 * torch.arange(channels) - 0.2)
+            layer.running_var.copy_(0.5 + torch.arange(channels))
+    return layer
+
+
 # Seeded before the layers draw their weights: the same numbers each time.
 torch.manual_seed(7)
 CASES = {
@@ -42,6 +54,9 @@ CASES = {
     "mean-pairs": ([2, 6, 7], nn.AvgPool2d(2)),
     "mean-counted": ([2, 8, 7], nn.AvgPool2d(3, 2, 1, count_include_pad=True)),
     "mean-inside": ([2, 8, 7], nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
+    "norm": ([3, 2, 3], norm(3)),
+    "norm-single": ([4, 1, 1], norm(4)),
+    "norm-frozen": ([3, 2, 3], norm(3, frozen=True)),
     "tanh": ([40], nn.Tanh()),
     "sigmoid": ([40], nn.Sigmoid()),
     "silu": ([40], nn.SiLU()),
