@@ -19,6 +19,7 @@ mod page;
 mod plan;
 pub mod presets;
 mod quench;
+pub mod recorder;
 pub mod registry;
 mod run;
 pub mod series;

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod convert;
+mod live;
 mod records;
 mod running;
 mod system;
@@ -13,10 +14,14 @@ use pyo3::prelude::*;
 fn _glasslab(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("version", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<system::System>()?;
+    module.add_class::<live::Live>()?;
     module.add_function(wrap_pyfunction!(catalogue::catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(running::run, module)?)?;
     module.add_function(wrap_pyfunction!(running::age, module)?)?;
     module.add_function(wrap_pyfunction!(running::set_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(live::combine_recorders, module)?)?;
+    module.add_function(wrap_pyfunction!(live::judge_recorders, module)?)?;
+    module.add_function(wrap_pyfunction!(live::keep_recorders, module)?)?;
     module.add_function(wrap_pyfunction!(records::open_run, module)?)?;
     module.add_function(wrap_pyfunction!(records::read_records, module)?)?;
     Ok(())

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Name, what it is, unit, dimensions, shape, values (flat list for texts), whether it is a coordinate.
-type Row<'py> = (String, String, String, Bound<'py, PyTuple>, Bound<'py, PyTuple>, Bound<'py, PyAny>, bool);
+pub(crate) type Row<'py> = (String, String, String, Bound<'py, PyTuple>, Bound<'py, PyTuple>, Bound<'py, PyAny>, bool);
 
 /// The text of the plan of the run in `path`, and the names of its records.
 #[pyfunction]
@@ -29,6 +29,11 @@ pub fn read_records<'py>(
 ) -> PyResult<(BTreeMap<String, String>, Vec<Row<'py>>)> {
     let read = || Run::open(path)?.records(name);
     let data: Dataset = py.detach(read).map_err(|e| failure(e.into()))?;
+    rows(py, data)
+}
+
+/// Facts and records of a data set, coordinates first.
+pub(crate) fn rows<'py>(py: Python<'py>, data: Dataset) -> PyResult<(BTreeMap<String, String>, Vec<Row<'py>>)> {
     let coordinates = data.coordinates.into_iter().map(|r| row(py, r, true));
     let variables = data.variables.into_iter().map(|r| row(py, r, false));
     let rows = coordinates.chain(variables).collect::<PyResult<_>>()?;

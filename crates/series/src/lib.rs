@@ -18,6 +18,7 @@ mod finding;
 pub mod header;
 pub mod integrity;
 mod layout;
+pub mod live;
 mod locate;
 pub mod sketch;
 mod step;

@@ -9,6 +9,7 @@ from __future__ import annotations
 from glasslab._catalogue import datasets, presets, system, systems
 from glasslab._glasslab import System, set_threads
 from glasslab._glasslab import version as version
+from glasslab._recorder import Recorder, combine, summary, write
 from glasslab._records import Record, Records
 from glasslab._run import Run, age, open, run
 
@@ -16,16 +17,20 @@ __version__ = version
 
 __all__ = [
     "Record",
+    "Recorder",
     "Records",
     "Run",
     "System",
     "age",
+    "combine",
     "datasets",
     "open",
     "presets",
     "run",
     "set_threads",
+    "summary",
     "system",
     "systems",
     "version",
+    "write",
 ]

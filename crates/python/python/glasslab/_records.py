@@ -79,9 +79,8 @@ class Records(Mapping[str, Record]):
         return "\n".join([f"<Records: {len(self)}>", *(f"  {r!r}" for r in self.values())])
 
 
-def read(path: str | os.PathLike[str], name: str) -> Records:
-    """The records `name` of the run in `path`."""
-    attrs, rows = _glasslab.read_records(path, name)
+def from_rows(attrs: dict[str, str], rows: list[tuple[Any, ...]]) -> Records:
+    """Records from what the compiled half gives."""
     records = []
     coordinates = []
     for name, about, unit, dims, shape, values, coordinate in rows:
@@ -89,3 +88,16 @@ def read(path: str | os.PathLike[str], name: str) -> Records:
         if coordinate:
             coordinates.append(name)
     return Records(attrs, records, coordinates)
+
+
+def read(path: str | os.PathLike[str], name: str) -> Records:
+    """The records `name` of the run in `path`."""
+    return from_rows(*_glasslab.read_records(path, name))
+
+
+def opened(records: Records) -> Any:
+    """As an xarray.Dataset if xarray is installed, else as they are."""
+    try:
+        return records.to_xarray()
+    except ImportError:
+        return records

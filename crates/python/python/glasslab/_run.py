@@ -52,11 +52,7 @@ class Run:
 
         An xarray.Dataset if xarray is installed, else `Records`: a mapping of names to arrays with `dims`, `unit`, `about`.
         """
-        records = self._records(name)
-        try:
-            return records.to_xarray()
-        except ImportError:
-            return records
+        return _records.opened(self._records(name))
 
     def plot(self, name: str = "msd", quench: str | None = None, axes: Any = None) -> Any:
         """Draws the record `name` against time, for a two-time record one curve for each waiting time; mean over
