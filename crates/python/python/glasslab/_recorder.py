@@ -82,9 +82,7 @@ class Recorder:
             "sketch": sketch,
             "seed": seed,
         }
-        self._due = 0
-        self._last = -1
-        self._wait = self._schedule.waiting_after(-1)
+        self._due = self._wait = self._schedule.waiting_after(-1)
         self._begun: float | None = None
         self._before = 0.0
         self._spent = 0.0
@@ -115,7 +113,6 @@ class Recorder:
         reference = step >= self._wait and self._has_room()
         squared = _weights.squared(grads, self._source)
         self._live.look(step, list(arrays.values()), reference, _weights.number(loss), squared)
-        self._last = step
         self._wait = self._schedule.waiting_after(step)
         self._due = self._schedule.due_after(step, self._live.waiting)
         self._cost = time.perf_counter() - begin
@@ -125,7 +122,7 @@ class Recorder:
     def _arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         found: dict[str, np.ndarray[Any, Any]] = {}
         for name, tensor in self._source():
-            if _weights.is_float(tensor):
+            if _weights.is_float(name, tensor):
                 found[name] = _weights.flat(name, tensor)
         return found
 
@@ -220,11 +217,9 @@ class Recorder:
         self._live.load(arrays)
         self.skipped = [int(s) for s in np.asarray(state["skipped"])]
         self._before, self._spent, self._begun = float(settings["elapsed"]), float(settings["spent"]), None
-        times = self._live.times
-        self._last = times[-1] if times else -1
-        seen = max([self._last, *self.skipped[-1:]])
-        self._wait = self._schedule.waiting_after(self._last)
-        self._due = self._schedule.due_after(seen, self._live.waiting) if seen >= 0 else 0
+        last = max(self._live.times, default=-1)
+        self._wait = self._schedule.waiting_after(last)
+        self._due = self._schedule.due_after(max([last, *self.skipped[-1:]]), self._live.waiting)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the state into one file, whole or not at all."""

@@ -39,11 +39,13 @@ def source(parameters: Any) -> Callable[[], Pairs]:
     )
 
 
-def is_float(tensor: Any) -> bool:
+def is_float(name: str, tensor: Any) -> bool:
     """True for tensors of floating-point numbers: others are not weights."""
     if hasattr(tensor, "is_floating_point"):
         return bool(tensor.is_floating_point())
     kind = np.asarray(tensor).dtype
+    if kind == object:
+        raise TypeError(f"{name} = {type(tensor).__name__}: give an array or a tensor")
     # bfloat16 of ml_dtypes is no subtype of numpy's floating.
     return np.issubdtype(kind, np.floating) or kind.name in ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
