@@ -57,3 +57,33 @@ citation!(
     "A. Einstein, Über die von der molekularkinetischen Theorie der Wärme geforderte Bewegung von in ruhenden Flüssigkeiten suspendierten Teilchen, Ann. Phys. 322, 549 (1905)",
     "doi:10.1002/andp.19053220806"
 );
+citation!(
+    KOB_ANDERSEN,
+    "kob1995",
+    "W. Kob, H. C. Andersen, Testing mode-coupling theory for a supercooled binary Lennard-Jones mixture: the van Hove correlation function, Phys. Rev. E 51, 4626 (1995)",
+    "doi:10.1103/PhysRevE.51.4626"
+);
+citation!(
+    KOB_BARRAT,
+    "kob1997",
+    "W. Kob, J.-L. Barrat, Aging effects in a Lennard-Jones glass, Phys. Rev. Lett. 78, 4581 (1997)",
+    "doi:10.1103/PhysRevLett.78.4581"
+);
+citation!(
+    SCHRODER_DUMBBELLS,
+    "schroder2009",
+    "T. B. Schrøder, U. R. Pedersen, N. P. Bailey, S. Toxvaerd, J. C. Dyre, Hidden scale invariance in molecular van der Waals liquids: a simulation study, Phys. Rev. E 80, 041502 (2009)",
+    "doi:10.1103/PhysRevE.80.041502"
+);
+citation!(
+    DURIAN,
+    "durian1995",
+    "D. J. Durian, Foam mechanics at the bubble scale, Phys. Rev. Lett. 75, 4780 (1995)",
+    "doi:10.1103/PhysRevLett.75.4780"
+);
+citation!(
+    OHERN,
+    "ohern2003",
+    "C. S. O'Hern, L. E. Silbert, A. J. Liu, S. R. Nagel, Jamming at zero temperature and zero applied stress: the epitome of disorder, Phys. Rev. E 68, 011306 (2003)",
+    "doi:10.1103/PhysRevE.68.011306"
+);
