@@ -65,6 +65,11 @@ impl Stepper for Ensemble {
         self.members[member].stop(local)
     }
 
+    fn replica_time(&self, replica: usize) -> f64 {
+        let (member, local) = self.find(replica);
+        self.members[member].replica_time(local)
+    }
+
     fn save(&self) -> State {
         let mut state = State::default();
         for (i, member) in self.members.iter().enumerate() {

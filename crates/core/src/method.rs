@@ -1,6 +1,6 @@
 //! How a System is moved, as plain data; the crate `dynamics` carries each Method out for any System.
 
-use crate::{Complaint, Course};
+use crate::{Complaint, Course, FlowRule};
 use serde::{Deserialize, Serialize};
 
 /// A dynamics.
@@ -78,6 +78,9 @@ pub enum Method {
         /// Temperature T.
         temperature: f64,
     },
+    /// Gradient flow dx/dt = F on the whole energy, explicit Euler with steps that are accepted or rejected: a step of
+    /// the run is one attempt, with each replica's own time step. Physical time is the flow time, its mean over replicas.
+    Flow(FlowRule),
 }
 
 impl Method {
@@ -88,11 +91,11 @@ impl Method {
             | Method::Underdamped { temperature, .. }
             | Method::Bussi { temperature, .. } => temperature.at(f64::MAX),
             Method::Hop { temperature, .. } | Method::Verlet { temperature, .. } => *temperature,
-            Method::Sgd { .. } | Method::Descent { .. } | Method::Fire { .. } => 0.0,
+            Method::Sgd { .. } | Method::Descent { .. } | Method::Fire { .. } | Method::Flow(_) => 0.0,
         }
     }
 
-    /// The name in a plan: `sgd`, `descent`, `langevin`, `verlet`, `underdamped`, `bussi`, `fire`, `hop`.
+    /// The name in a plan: `sgd`, `descent`, `langevin`, `verlet`, `underdamped`, `bussi`, `fire`, `hop`, `flow`.
     pub fn name(&self) -> &'static str {
         match self {
             Method::Sgd { .. } => "sgd",
@@ -103,6 +106,7 @@ impl Method {
             Method::Bussi { .. } => "bussi",
             Method::Fire { .. } => "fire",
             Method::Hop { .. } => "hop",
+            Method::Flow(_) => "flow",
         }
     }
 
@@ -154,6 +158,7 @@ impl Method {
                 positive("step_size", *step_size);
                 positive("temperature", *temperature);
             }
+            Method::Flow(rule) => out.extend(rule.complaints()),
         }
         out
     }

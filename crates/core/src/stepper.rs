@@ -41,6 +41,42 @@ pub enum Stop {
         /// The step.
         step: u64,
     },
+    /// No constraint is violated any more: every gap is positive.
+    Satisfied {
+        /// The step.
+        step: u64,
+    },
+    /// The energy no longer falls while constraints are violated (jammed), or no step is small enough; see
+    /// [`crate::FlowClock::end`] for the rule.
+    Stuck {
+        /// The step.
+        step: u64,
+    },
+}
+
+impl Stop {
+    /// As two numbers in a [`State`]: kind and step; (0, 0) for none.
+    pub fn code(stop: Option<Stop>) -> [u64; 2] {
+        match stop {
+            None => [0, 0],
+            Some(Stop::Diverged { step }) => [1, step],
+            Some(Stop::Converged { step }) => [2, step],
+            Some(Stop::Satisfied { step }) => [3, step],
+            Some(Stop::Stuck { step }) => [4, step],
+        }
+    }
+
+    /// The inverse of [`Stop::code`].
+    pub fn decode(code: &[u64]) -> Result<Option<Stop>, Fault> {
+        Ok(Some(match *code {
+            [0, _] => return Ok(None),
+            [1, step] => Stop::Diverged { step },
+            [2, step] => Stop::Converged { step },
+            [3, step] => Stop::Satisfied { step },
+            [4, step] => Stop::Stuck { step },
+            _ => return Err(Fault::State { name: "stops".to_owned() }),
+        }))
+    }
 }
 
 /// Counted work, the same on every machine.
@@ -91,6 +127,11 @@ pub trait Stepper: Send {
 
     /// The inverse of [`Stepper::save`].
     fn load(&mut self, state: &State) -> Result<(), Fault>;
+
+    /// Physical time of one replica: its own where steps are adaptive, else the clock's.
+    fn replica_time(&self, _replica: usize) -> f64 {
+        self.clock().time
+    }
 
     /// Work done so far.
     fn work(&self) -> Work;

@@ -16,6 +16,14 @@ pub(crate) trait Rule: Send {
         steps as f64
     }
 
+    /// Lets steps pass in which no replica moves.
+    fn rest(&mut self, _steps: u64) {}
+
+    /// Physical time of one replica, if it has its own.
+    fn replica_time(&self, _replica: usize, steps: u64) -> f64 {
+        self.time(steps)
+    }
+
     /// Adds what the rule keeps besides positions.
     fn save(&self, _state: &mut State) {}
 
@@ -60,6 +68,7 @@ impl<R: Rule> Stepper for Driver<R> {
         while self.walkers.step < end {
             let moving = self.walkers.moving();
             if moving == 0 {
+                self.rule.rest(end - self.walkers.step);
                 self.walkers.step = end;
                 break;
             }
@@ -77,6 +86,10 @@ impl<R: Rule> Stepper for Driver<R> {
 
     fn stop(&self, replica: usize) -> Option<Stop> {
         self.walkers.stops[replica]
+    }
+
+    fn replica_time(&self, replica: usize) -> f64 {
+        self.rule.replica_time(replica, self.walkers.step)
     }
 
     fn save(&self) -> State {

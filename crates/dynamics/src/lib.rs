@@ -7,6 +7,7 @@ mod bussi;
 mod descent;
 mod driver;
 mod fire;
+mod flow;
 mod inertial;
 mod langevin;
 mod sgd;
@@ -60,6 +61,11 @@ pub fn generic(system: Arc<dyn System>, job: &Job) -> Result<Box<dyn Stepper>, F
             let replicas = (job.replicas.end - job.replicas.start) as usize;
             let rule = fire::Descending::new(replicas, system.dof(), *step_size, *tolerance, *largest_move);
             Box::new(driver::Driver::new(walkers()?, rule))
+        }
+        Method::Flow(rule) => {
+            let walkers = walkers()?;
+            let rule = flow::Flow::new(*rule, &walkers);
+            Box::new(driver::Driver::new(walkers, rule))
         }
         other => {
             let ability = "a Stepper of its own for this method (there is no generic one)";

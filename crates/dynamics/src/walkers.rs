@@ -199,12 +199,7 @@ impl Walkers {
         let mut state = State::default();
         state.push("positions", Array::F64(self.positions.clone()));
         state.push("step", Array::U64(vec![self.step]));
-        let stops = self.stops.iter().flat_map(|stop| match stop {
-            None => [0, 0],
-            Some(Stop::Diverged { step }) => [1, *step],
-            Some(Stop::Converged { step }) => [2, *step],
-            Some(other) => unreachable!("generic Steppers never stop by {other:?}"),
-        });
+        let stops = self.stops.iter().flat_map(|stop| Stop::code(*stop));
         state.push("stops", Array::U64(stops.collect()));
         state.push("work", Array::U64(vec![self.work.steps, self.work.forces, self.work.samples]));
         for (r, evaluator) in self.evaluators.iter().enumerate() {
@@ -217,12 +212,7 @@ impl Walkers {
         let positions = state.f64("positions", self.positions.len())?;
         let step = state.u64("step", 1)?[0];
         let work = state.u64("work", 3)?;
-        let stops = state.u64("stops", 2 * self.stops.len())?.chunks(2).map(|stop| match *stop {
-            [0, _] => Ok(None),
-            [1, step] => Ok(Some(Stop::Diverged { step })),
-            [2, step] => Ok(Some(Stop::Converged { step })),
-            _ => Err(Fault::State { name: "stops".to_owned() }),
-        });
+        let stops = state.u64("stops", 2 * self.stops.len())?.chunks(2).map(Stop::decode);
         let stops = stops.collect::<Result<_, _>>()?;
         for (r, evaluator) in self.evaluators.iter_mut().enumerate() {
             let name = format!("neighbours/replica{r}");

@@ -1,6 +1,6 @@
 //! Every generic Stepper keeps the Stepper contract.
 
-use glasslab_core::{Course, Job, Method, Precision, Streams, System};
+use glasslab_core::{Course, FlowRule, Job, Method, Precision, Streams, System};
 use glasslab_testkit::stepper_contract;
 use glasslab_testkit::toys::{Axes, LeastSquares, Quartic};
 use std::sync::Arc;
@@ -52,4 +52,11 @@ fn inertial_methods_keep_the_contract() {
     }
     let descent = Method::Fire { step_size: 0.05, tolerance: 1e-9, largest_move: 0.1 };
     check(Arc::new(Axes { n: 12 }), descent, 11);
+}
+
+#[test]
+fn flow_keeps_the_contract() {
+    let rule = FlowRule { memory: 0.3, ..FlowRule::default() };
+    check(Arc::new(Quartic { n: 11, stiffness: 1.0 }), Method::Flow(rule), 40);
+    check(Arc::new(LeastSquares::new(7, 23)), Method::Flow(FlowRule::default()), 40);
 }

@@ -2,7 +2,7 @@
 
 use crate::fields::{Fields, as_value, shown};
 use crate::registry;
-use glasslab_core::{Complaint, Method, Parameters, Precision, Schedule, Value};
+use glasslab_core::{Complaint, FlowRule, Method, Parameters, Precision, Schedule, Value};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use toml::Table;
@@ -234,7 +234,7 @@ fn read_grid(table: &Table, path: &str, steps: u64) -> Result<Grid, Vec<Complain
 /// Reads a method; what is not given is taken from `default` if that is of the same kind.
 fn read_method(table: &Table, path: &str, default: &Method) -> Result<Method, Vec<Complaint>> {
     let mut fields = Fields::new(table, path);
-    let kind = fields.word("kind", Some(default.name()), &["sgd", "descent", "langevin", "hop"]);
+    let kind = fields.word("kind", Some(default.name()), &["sgd", "descent", "langevin", "hop", "flow"]);
     let method = match kind.as_str() {
         "sgd" => {
             let (r, m, b) = match default {
@@ -262,6 +262,15 @@ fn read_method(table: &Table, path: &str, default: &Method) -> Result<Method, Ve
                 _ => (None, None),
             };
             Method::Langevin { step_size: fields.number("step_size", s), temperature: fields.course("temperature", t) }
+        }
+        "flow" => {
+            let rule = if let Method::Flow(rule) = default { *rule } else { FlowRule::default() };
+            Method::Flow(FlowRule {
+                largest_turn: fields.number("largest_turn", Some(rule.largest_turn)),
+                largest_move: fields.number("largest_move", Some(rule.largest_move)),
+                first_step: fields.number("first_step", Some(rule.first_step)),
+                memory: fields.number("memory", Some(rule.memory)),
+            })
         }
         _ => {
             let (s, t) = match default {

@@ -231,6 +231,7 @@ pub fn method_words(method: &Method) -> String {
             format!("Langevin, T = {}, dt = {step_size}", course(temperature))
         }
         Method::Hop { step_size, temperature } => format!("thermal hops, T = {temperature}, dt = {step_size}"),
+        Method::Flow(rule) => format!("gradient flow, turn < {}, move < {}", rule.largest_turn, rule.largest_move),
         other => other.name().to_owned(),
     }
 }

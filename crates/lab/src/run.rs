@@ -301,6 +301,8 @@ impl Log {
                 let (reason, step) = match stepper.stop(r) {
                     Some(Stop::Diverged { step }) => ("diverged", step),
                     Some(Stop::Converged { step }) => ("converged", step),
+                    Some(Stop::Satisfied { step }) => ("satisfied", step),
+                    Some(Stop::Stuck { step }) => ("stuck", step),
                     _ if quenching.is_done() => ("completed", quenching.step()),
                     _ => ("interrupted", quenching.step()),
                 };

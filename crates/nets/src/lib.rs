@@ -6,6 +6,7 @@ mod kernels;
 pub mod layers;
 mod loss;
 mod network;
+pub mod plane;
 mod stepper;
 mod trained;
 mod zoo;

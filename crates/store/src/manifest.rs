@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct ReplicaEnd {
     /// Number of the replica.
     pub replica: u64,
-    /// `completed`, `interrupted`, `diverged`, `converged`.
+    /// `completed`, `interrupted`, `diverged`, `converged`, `satisfied`, `stuck`.
     pub reason: String,
     /// The step at which it ended.
     pub step: u64,

@@ -1,0 +1,14 @@
+//! Networks of the (h, alpha) plane: NTK-parametrised multilayer perceptrons with the predictor alpha (f(w) - f(w0)), a loss
+//! with a margin, and gradient flow.
+
+mod flow;
+mod gate;
+mod loss;
+mod pass;
+mod shape;
+mod system;
+
+pub use gate::Gate;
+pub use loss::MarginLoss;
+pub use shape::Shape;
+pub use system::AlphaMlp;

@@ -1,0 +1,208 @@
+//! The perceptron of the plane on its training set: a System with constraints.
+
+use super::pass::{Inputs, Space};
+use super::{MarginLoss, Shape, flow};
+use glasslab_core::*;
+use std::sync::{Arc, Mutex};
+
+/// E(w) = (1/P) sum_mu l(1 - alpha y_mu (f(w, x_mu) - f(w0, x_mu)))/alpha.
+///
+/// The origin w0 belongs to the System, as the disorder of a glass does: one System per seed. Replica r of the streams that w0
+/// was drawn from starts at the origin if r is the number of the sample; other replicas start elsewhere.
+/// Convention: alpha of the code of Geiger et al. (f carries 1/h); the paper's is alpha/sqrt(h), and its time
+/// t_paper = (alpha/h) t. Source: Geiger, Spigler, Jacot, Wyart 2020, doi:10.1088/1742-5468/abc4de. Checked by
+/// `the_flow_equals_pytorch_step_by_step`.
+pub struct AlphaMlp {
+    pub(crate) shape: Shape,
+    pub(crate) loss: MarginLoss,
+    pub(crate) alpha: f64,
+    pub(crate) inputs: Inputs,
+    pub(crate) y: Vec<f64>,
+    pub(crate) origin: Vec<f64>,
+    /// f(w0, x_mu), or zeros [P].
+    pub(crate) offset: Vec<f64>,
+    spaces: Mutex<Vec<Space>>,
+}
+
+pub(crate) const CITATIONS: &[Citation] = &[
+    Citation {
+        key: "geiger2020",
+        text: "M. Geiger, S. Spigler, A. Jacot, M. Wyart, Disentangling feature and lazy training in deep neural networks, \
+               J. Stat. Mech. 2020, 113301",
+        locator: "arXiv:1906.08034",
+    },
+    Citation {
+        key: "geiger2021",
+        text: "M. Geiger, L. Petrini, M. Wyart, Landscape and training regimes in deep learning, Physics Reports 924, 1 (2021)",
+        locator: "doi:10.1016/j.physrep.2021.04.001",
+    },
+];
+
+impl AlphaMlp {
+    /// Of inputs x [P, d], row-major, and y = +-1 [P], with the origin w0 [N]. With `subtract` false, the predictor
+    /// is alpha f.
+    pub fn new(
+        shape: Shape,
+        loss: MarginLoss,
+        alpha: f64,
+        (x, y): (&[f64], &[f64]),
+        origin: Vec<f64>,
+        subtract: bool,
+    ) -> Result<Self, Fault> {
+        if !(alpha.is_finite() && alpha > 0.0) {
+            return Err(Fault::input("alpha", alpha, "give a finite number > 0"));
+        }
+        if y.is_empty() {
+            return Err(Fault::input("train", 0, "give at least one training sample"));
+        }
+        Fault::check_len("inputs", y.len() * shape.inputs, x.len())?;
+        Fault::check_len("origin", shape.dof(), origin.len())?;
+        if let Some(bad) = y.iter().find(|y| y.abs() != 1.0) {
+            return Err(Fault::input("y", bad, "give labels -1 and +1"));
+        }
+        let inputs = Inputs::new(x, shape.inputs);
+        let mut offset = vec![0.0; y.len()];
+        if subtract {
+            Space::default().outputs(&shape, &origin, &inputs, &mut offset);
+        }
+        Ok(Self { shape, loss, alpha, inputs, y: y.to_vec(), origin, offset, spaces: Mutex::default() })
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The origin w0 [N].
+    pub fn origin(&self) -> &[f64] {
+        &self.origin
+    }
+
+    /// Energy, force [N], f - f0 [P], number of violated margins.
+    pub(crate) fn all(&self, space: &mut Space, x: &[f64], force: &mut [f64], moved: &mut [f64]) -> (f64, usize) {
+        force.fill(0.0);
+        let (mut sum, mut unmet) = (0.0, 0);
+        let scale = 1.0 / self.y.len() as f64;
+        space.gradient(&self.shape, x, &self.inputs, moved, force, |range, outputs, u| {
+            outputs.iter_mut().zip(&self.offset[range.clone()]).for_each(|(o, f0)| *o -= f0);
+            let (s, n) = self.loss.all(self.alpha, outputs, &self.y[range], u);
+            (sum, unmet) = (sum + s, unmet + n);
+        });
+        // The loss gave -y l', which is the force by the output times P.
+        force.iter_mut().for_each(|f| *f *= scale);
+        (sum * scale / self.alpha, unmet)
+    }
+
+    fn with_space<R>(&self, work: impl FnOnce(&mut Space) -> R) -> R {
+        let lock = || self.spaces.lock().unwrap_or_else(|e| e.into_inner());
+        let mut space = lock().pop().unwrap_or_default();
+        let result = work(&mut space);
+        lock().push(space);
+        result
+    }
+
+    /// f(w, x) - f(w0, x) on any inputs x [B, d]; f(w, x) if nothing is subtracted from the predictor. Cost O(B N).
+    pub fn moved_outputs(&self, w: &[f64], x: &[f64], subtract: bool) -> Vec<f64> {
+        let inputs = Inputs::new(x, self.shape.inputs);
+        let (mut now, mut then) = (vec![0.0; inputs.len()], vec![0.0; inputs.len()]);
+        self.with_space(|space| {
+            space.outputs(&self.shape, w, &inputs, &mut now);
+            if subtract {
+                space.outputs(&self.shape, &self.origin, &inputs, &mut then);
+            }
+        });
+        now.iter().zip(&then).map(|(a, b)| a - b).collect()
+    }
+
+    /// The tangent kernel Theta(w) = J J^T [K, K] on inputs x [K, d], J = df/dw: raw sum over all weights.
+    /// Cost O(K^2 h L + K N). Checked by `the_kernel_is_the_product_of_gradients`.
+    pub fn kernel(&self, w: &[f64], x: &[f64]) -> Vec<f64> {
+        self.with_space(|space| space.kernel(&self.shape, w, x))
+    }
+}
+
+impl System for AlphaMlp {
+    fn name(&self) -> &str {
+        "alpha-mlp"
+    }
+
+    fn dof(&self) -> usize {
+        self.shape.dof()
+    }
+
+    fn energy_force(&self, x: &[f64], force: &mut [f64]) -> Result<f64, Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        Fault::check_len("forces", self.dof(), force.len())?;
+        let mut moved = vec![0.0; self.y.len()];
+        Ok(self.with_space(|space| self.all(space, x, force, &mut moved)).0)
+    }
+
+    fn initial(&self, streams: Streams, replica: u64, x: &mut [f64]) -> Result<(), Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        x.copy_from_slice(&self.shape.draw(streams, replica));
+        Ok(())
+    }
+
+    fn layout(&self) -> Vec<Block> {
+        self.shape.layout()
+    }
+
+    fn extensive(&self) -> bool {
+        false
+    }
+
+    fn reference_energy(&self, _temperature: f64) -> Option<(f64, &'static str)> {
+        Some((0.0, "perfect fit"))
+    }
+
+    fn memory(&self) -> u64 {
+        8 * (self.inputs.len() * self.shape.inputs + 2 * self.y.len() + self.origin.len()) as u64
+    }
+
+    fn citations(&self) -> &'static [Citation] {
+        CITATIONS
+    }
+
+    fn native(self: Arc<Self>, job: &Job) -> Result<Option<Box<dyn Stepper>>, Fault> {
+        match job.method {
+            Method::Flow(rule) => Ok(Some(Box::new(flow::Fused::new(self, rule, job)?))),
+            _ => Ok(None),
+        }
+    }
+
+    fn predict(&self) -> Option<&dyn Predict> {
+        Some(self)
+    }
+
+    fn contacts(&self) -> Option<&dyn Contacts> {
+        Some(self)
+    }
+}
+
+impl Predict for AlphaMlp {
+    fn inputs(&self) -> usize {
+        self.shape.inputs
+    }
+
+    fn outputs(&self) -> usize {
+        1
+    }
+
+    fn predict(&self, x: &[f64], inputs: &[f64], out: &mut [f64]) -> Result<(), Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        Fault::check_len("inputs", out.len() * self.shape.inputs, inputs.len())?;
+        out.copy_from_slice(&self.moved_outputs(x, inputs, false));
+        Ok(())
+    }
+}
+
+impl Contacts for AlphaMlp {
+    /// alpha y_mu (f - f0) - 1 for every training sample, in margins.
+    fn gaps(&self, x: &[f64]) -> Result<Vec<f64>, Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        let mut outputs = vec![0.0; self.y.len()];
+        self.with_space(|space| space.outputs(&self.shape, x, &self.inputs, &mut outputs));
+        let gap = |((o, f0), y): ((&f64, &f64), &f64)| self.alpha * y * (o - f0) - 1.0;
+        Ok(outputs.iter().zip(&self.offset).zip(&self.y).map(gap).collect())
+    }
+}

@@ -1,0 +1,193 @@
+//! Perceptrons of the (h, alpha) plane: against PyTorch step by step, finite differences, and themselves.
+
+use glasslab_core::*;
+use glasslab_nets::plane::{AlphaMlp, Gate, MarginLoss, Shape};
+use glasslab_testkit::{force_is_minus_gradient, stepper_contract};
+use rand::RngExt;
+use safetensors::SafeTensors;
+use std::path::Path;
+use std::sync::Arc;
+
+fn reference(name: &str) -> Vec<f64> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cross/flow.safetensors");
+    let bytes = std::fs::read(path).unwrap();
+    let all = SafeTensors::deserialize(&bytes).unwrap();
+    all.tensor(name).unwrap().data().chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+fn worst(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// 300 attempts of gradient flow (two architectures with f0 subtracted, one without; three losses; with and without
+/// memory) end on PyTorch's weights, outputs, flow time, time step and energy to 1e-9, and pass the same flow times on
+/// the way. `cross/make_flow.py` made the numbers.
+#[test]
+fn the_flow_equals_pytorch_step_by_step() {
+    type Case<'a> = (&'a str, (&'a str, f64), MarginLoss, [usize; 3], f64, bool, f64);
+    let cases: [Case<'_>; 3] = [
+        ("swish", ("swish", 10.0), MarginLoss::Soft { beta: 20.0 }, [5, 7, 2], 2.0, true, 0.0),
+        ("relu", ("relu", 1.0), MarginLoss::Quadratic, [4, 6, 3], 30.0, false, 0.05),
+        ("tanh", ("tanh", 3.0), MarginLoss::Logistic, [3, 9, 1], 0.5, true, 0.0),
+    ];
+    for (name, (gate, slope), loss, [d, h, depth], alpha, subtract, memory) in cases {
+        let get = |what: &str| reference(&format!("{name}.{what}"));
+        let shape = Shape::new(d, h, depth, Gate::new(gate, slope).unwrap()).unwrap();
+        let (x, y) = (get("x"), get("y"));
+        let make = || AlphaMlp::new(shape.clone(), loss, alpha, (&x, &y), get("start"), subtract).unwrap();
+        let rule = FlowRule { memory, ..FlowRule::default() };
+        let job =
+            Job { method: Method::Flow(rule), streams: Streams::new(1), replicas: 0..1, precision: Precision::F64 };
+        // The native Stepper draws its start; its state is loaded with PyTorch's instead.
+        let system = Arc::new(make());
+        let mut native = system.clone().native(&job).unwrap().unwrap();
+        let mut state = native.save();
+        state.arrays[0] = ("positions".to_owned(), Array::F64(get("start")));
+        let mut force = vec![0.0; system.dof()];
+        let start = system.energy_force(&get("start"), &mut force).unwrap();
+        let mut clocks = State::default();
+        FlowClock::save(&[FlowClock::new(&rule, start)], &mut clocks);
+        for (name, array) in clocks.arrays {
+            state.arrays.iter_mut().find(|a| a.0 == name).unwrap().1 = array;
+        }
+        native.load(&state).unwrap();
+        let trace = get("trace");
+        let stepper = &mut native;
+        for attempt in [1, 37, 300] {
+            stepper.advance(attempt - stepper.clock().step).unwrap();
+            let expected = trace[3 * (attempt as usize - 1)];
+            let time = stepper.replica_time(0);
+            assert!((time - expected).abs() <= 1e-9 * expected, "{name}: t = {time}, not {expected}");
+        }
+        let w = stepper.positions(0).to_f64();
+        assert!(worst(&w, &get("end")) < 1e-9, "{name}: weights off by {:.1e}", worst(&w, &get("end")));
+        let o = system.moved_outputs(&w, &x, subtract);
+        assert!(worst(&o, &get("outputs")) < 1e-9, "{name}");
+        let saved = stepper.save();
+        let dt = saved.f64("flow", 4).unwrap()[0];
+        assert!((dt / trace[3 * 299 + 1] - 1.0).abs() < 1e-9, "{name}: dt");
+        let e = system.energy_force(&w, &mut vec![0.0; w.len()]).unwrap();
+        assert!((e - trace[3 * 299 + 2]).abs() < 1e-9, "{name}: energy");
+    }
+}
+
+/// A small System of each kind, on made-up data; alpha is small, so that no kink of a hinge is near.
+fn systems() -> Vec<Arc<AlphaMlp>> {
+    let mut rng = Streams::new(5).stream("test", 0, 0);
+    let mut out = Vec::new();
+    for (gate, depth, loss, subtract) in [
+        ("swish", 2, MarginLoss::Soft { beta: 3.0 }, true),
+        ("softplus", 1, MarginLoss::Logistic, false),
+        ("tanh", 3, MarginLoss::Quadratic, true),
+    ] {
+        let x: Vec<f64> = (0..3 * 150).map(|_| rng.random::<f64>() * 4.0 - 2.0).collect();
+        let y: Vec<f64> = x.chunks(3).map(|x| (x[0] * x[1] + x[2]).signum()).collect();
+        let shape = Shape::new(3, 5, depth, Gate::new(gate, 4.0).unwrap()).unwrap();
+        let origin = shape.draw(Streams::new(1), 0);
+        out.push(Arc::new(AlphaMlp::new(shape, loss, 0.1, (&x, &y), origin, subtract).unwrap()));
+    }
+    out
+}
+
+#[test]
+fn forces_are_minus_gradients() {
+    for system in systems() {
+        let x = system.shape().draw(Streams::new(2), 7);
+        force_is_minus_gradient(&*system, &x, 1e-15).unwrap();
+    }
+}
+
+#[test]
+fn the_fused_flow_keeps_the_stepper_contract() {
+    for system in systems() {
+        for memory in [0.0, 0.5] {
+            let make = |replicas: std::ops::Range<u64>| {
+                let rule = FlowRule { memory, ..FlowRule::default() };
+                let job =
+                    Job { method: Method::Flow(rule), streams: Streams::new(1), replicas, precision: Precision::F64 };
+                system.clone().native(&job).unwrap().unwrap()
+            };
+            stepper_contract(&make, 4, 60).unwrap();
+        }
+    }
+}
+
+/// Theta = J J^T, with J by central differences of the outputs: h = 1e-5, so an error of about h^2 (slope of the
+/// nonlinearity)^2 = 2e-9 in each of some 60 terms: below 1e-7 of the largest entry.
+#[test]
+fn the_kernel_is_the_product_of_gradients() {
+    for system in systems() {
+        let w = system.shape().draw(Streams::new(2), 3);
+        let inputs: Vec<f64> = (0..12).map(|k| (f64::from(k) * 1.7).sin()).collect();
+        let h = 1e-5;
+        let columns: Vec<Vec<f64>> = (0..w.len())
+            .map(|i| {
+                let at = |s: f64| {
+                    let mut v = w.clone();
+                    v[i] += s;
+                    let mut out = vec![0.0; 4];
+                    Predict::predict(&*system, &v, &inputs, &mut out).unwrap();
+                    out
+                };
+                at(h).iter().zip(at(-h)).map(|(a, b)| (a - b) / (2.0 * h)).collect()
+            })
+            .collect();
+        let theta = system.kernel(&w, &inputs);
+        let largest = theta.iter().fold(0.0_f64, |m, t| m.max(t.abs()));
+        for (i, j) in (0..4).flat_map(|i| (0..4).map(move |j| (i, j))) {
+            let sum: f64 = columns.iter().map(|c| c[i] * c[j]).sum();
+            assert!((theta[4 * i + j] - sum).abs() < 1e-7 * largest, "({i}, {j}): {} against {sum}", theta[4 * i + j]);
+        }
+    }
+}
+
+/// Gaps are negative where the margin is violated, and the flow ends as satisfied when there is none: 20 random labels and
+/// 16 hidden units can always be fitted.
+#[test]
+fn the_flow_ends_when_all_margins_are_met() {
+    let mut rng = Streams::new(5).stream("test", 1, 0);
+    let x: Vec<f64> = (0..5 * 20).map(|_| rng.random::<f64>() * 4.0 - 2.0).collect();
+    let y: Vec<f64> = (0..20).map(|_| if rng.random::<bool>() { 1.0 } else { -1.0 }).collect();
+    let shape = Shape::new(5, 16, 2, Gate::new("swish", 10.0).unwrap()).unwrap();
+    let origin = shape.draw(Streams::new(1), 0);
+    let loss = MarginLoss::Soft { beta: 20.0 };
+    let system = Arc::new(AlphaMlp::new(shape, loss, 1.0, (&x, &y), origin, true).unwrap());
+    let job = Job {
+        method: Method::Flow(FlowRule::default()),
+        streams: Streams::new(1),
+        replicas: 0..1,
+        precision: Precision::F64,
+    };
+    let mut run = system.clone().native(&job).unwrap().unwrap();
+    let start = system.gaps(&run.positions(0).to_f64()).unwrap();
+    assert!(start.iter().all(|g| *g == -1.0), "the predictor starts at 0");
+    let mut last_violated = 20;
+    while run.stop(0).is_none() {
+        assert!(run.clock().step < 100_000, "it fits");
+        let w = run.positions(0).to_f64();
+        last_violated = system.gaps(&w).unwrap().iter().filter(|g| **g < 0.0).count();
+        run.advance(1).unwrap();
+    }
+    let step = run.clock().step;
+    assert_eq!(run.stop(0), Some(Stop::Satisfied { step }));
+    assert!(last_violated > 0, "not a step too late");
+    assert!(system.gaps(&run.positions(0).to_f64()).unwrap().iter().all(|g| *g >= 0.0));
+}
+
+#[test]
+fn nonsense_is_refused_with_its_name() {
+    let gate = Gate::new("relu", 1.0).unwrap();
+    let shape = Shape::new(2, 3, 1, gate).unwrap();
+    let loss = MarginLoss::Hinge;
+    let new = |alpha: f64, x: &[f64], y: &[f64]| {
+        let result = AlphaMlp::new(shape.clone(), loss, alpha, (x, y), vec![0.0; shape.dof()], true);
+        result.err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    assert!(new(-1.0, &[0.0; 2], &[1.0]).contains("alpha"));
+    assert!(new(1.0, &[0.0; 2], &[0.5]).contains("give labels -1 and +1"));
+    assert!(new(1.0, &[0.0; 3], &[1.0]).contains("inputs"));
+    assert!(new(1.0, &[], &[]).contains("train"));
+    assert!(Gate::new("gelu", 1.0).is_err() && MarginLoss::new("hinge", 0.0).is_err());
+    assert!(Shape::new(0, 3, 1, gate).is_err() && Shape::new(2, 3, 0, gate).is_err());
+}
