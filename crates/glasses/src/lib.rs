@@ -12,7 +12,7 @@ pub mod trap;
 pub use brownian::Brownian;
 pub use ornstein_uhlenbeck::OrnsteinUhlenbeck;
 pub use particles::Particles;
-pub use pspin::SphericalPSpin;
+pub use pspin::{SphericalPSpin, Store};
 pub use trap::TrapModel;
 
 /// Every System of this crate, for the registry.

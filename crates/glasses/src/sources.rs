@@ -34,6 +34,18 @@ citation!(
     "doi:10.1103/PhysRevLett.36.1217"
 );
 citation!(
+    FOLENA_FRANZ_RICCI,
+    "folena2020",
+    "G. Folena, S. Franz, F. Ricci-Tersenghi, Rethinking mean-field glassy dynamics and its relation with the energy landscape: the surprising case of the spherical mixed p-spin model, Phys. Rev. X 10, 031045 (2020)",
+    "doi:10.1103/PhysRevX.10.031045"
+);
+citation!(
+    KRZAKALA_ZDEBOROVA,
+    "krzakala2009",
+    "F. Krzakala, L. Zdeborova, Hiding quiet solutions in random constraint satisfaction problems, Phys. Rev. Lett. 102, 238701 (2009)",
+    "doi:10.1103/PhysRevLett.102.238701"
+);
+citation!(
     BOUCHAUD,
     "bouchaud1992",
     "J.-P. Bouchaud, Weak ergodicity breaking and aging in disordered systems, J. Phys. I France 2, 1705 (1992)",

@@ -1,10 +1,11 @@
-//! The exact dynamics of infinite systems, to put beside that of finite ones: spherical p-spins from a random start.
+//! The exact dynamics of infinite systems, to put beside that of finite ones: spherical p-spins from a random start or from
+//! equilibrium (planted).
 
 use crate::plan::Quench;
 use crate::summary::{Mean, Tabulated};
 use glasslab_core::{Dataset, Method, Value};
 use glasslab_report::Exact;
-use glasslab_theory::{MeanField, Solution};
+use glasslab_theory::{MeanField, Solution, Start, statics};
 use std::sync::{Arc, Mutex};
 
 /// Stated error that the solution is asked for: a tenth of the finest line in a figure.
@@ -13,15 +14,46 @@ const TOLERANCE: f64 = 1e-4;
 /// Solutions of this process: the summary and the report ask for the same one.
 static SOLVED: Mutex<Vec<(MeanField, Arc<Solution>)>> = Mutex::new(Vec::new());
 
+/// p and the start of a quench, if it is a p-spin.
+fn pspin(quench: &Quench) -> Option<(u32, Start)> {
+    let Some(Value::Integer(p)) = quench.parameters.get("p").filter(|_| quench.system == "p-spin") else { return None };
+    let start = match (quench.parameters.get("start"), quench.parameters.get("start_temperature")) {
+        (Some(Value::Text(word)), Some(Value::Number(temperature))) if word == "planted" => {
+            Start::Equilibrium(*temperature)
+        }
+        _ => Start::Random,
+    };
+    Some((u32::try_from(*p).ok()?, start))
+}
+
 /// The mean-field model of a quench, if it is a p-spin at constant temperature (T = 0: gradient descent).
 fn model(quench: &Quench, until: f64) -> Option<MeanField> {
-    let Some(Value::Integer(p)) = quench.parameters.get("p").filter(|_| quench.system == "p-spin") else { return None };
+    let (p, start) = pspin(quench)?;
     let temperature = match &quench.method {
         Method::Descent { .. } => 0.0,
         Method::Langevin { temperature, .. } if temperature.is_constant() => temperature.at(0.0),
         _ => return None,
     };
-    Some(MeanField::pure(u32::try_from(*p).ok()?, temperature, until))
+    Some(MeanField { start, ..MeanField::pure(p, temperature, until) })
+}
+
+/// Energy per spin that an infinite p-spin tends to at long times, and its name; `None` where it is not known: from
+/// equilibrium at one temperature into the glass at another.
+///
+/// p >= 3 from a random start: the threshold, or equilibrium above T_d ([`statics::aging`]). p = 2, whose transition is at
+/// T = 1: -1 + T/2 below (Kosterlitz, Thouless and Jones 1976, doi:10.1103/PhysRevLett.36.1217), -1/(2T) above.
+pub(crate) fn reference(quench: &Quench, temperature: f64) -> Option<(f64, &'static str)> {
+    let (p, start) = pspin(quench)?;
+    let hot = temperature >= statics::dynamical_temperature(p).ok()?;
+    match start {
+        _ if hot => Some((-0.5 / temperature, "equilibrium")),
+        Start::Equilibrium(t) if t == temperature => Some((-0.5 / temperature, "equilibrium")),
+        Start::Equilibrium(_) => None,
+        Start::Random if p == 2 => {
+            Some((-1.0 + 0.5 * temperature, if temperature > 0.0 { "equilibrium" } else { "ground state" }))
+        }
+        Start::Random => Some((statics::aging(p, temperature).ok()?.energy, "threshold")),
+    }
 }
 
 fn solve(model: MeanField) -> Option<Arc<Solution>> {
@@ -86,4 +118,37 @@ pub(crate) fn curves(quench: &Quench, data: &Dataset) -> Option<Exact> {
         (w, within.filter_map(point).collect())
     });
     Some(Exact { label: "N → ∞".to_owned(), energy, displacement: displacement.collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::age_plan;
+
+    fn known(p: i64, start: Option<f64>, temperature: f64) -> Option<(f64, &'static str)> {
+        let mut plan = age_plan(&["p-spin".to_owned()], &Default::default()).unwrap();
+        let parameters = &mut plan.quench[0].parameters;
+        parameters.insert("p".into(), Value::Integer(p));
+        if let Some(t) = start {
+            parameters.insert("start".into(), Value::Text("planted".into()));
+            parameters.insert("start_temperature".into(), Value::Number(t));
+        }
+        reference(&plan.quench[0], temperature)
+    }
+
+    /// Values of the physics notes (six digits), and continuity at T = 0 and at the transition.
+    #[test]
+    fn reference_energies() {
+        assert!((known(3, None, 0.5).unwrap().0 + 0.886693).abs() < 6e-7);
+        assert_eq!(known(3, None, 0.0).unwrap().1, "threshold");
+        assert_eq!(known(3, None, 1.0), Some((-0.5, "equilibrium")));
+        assert_eq!(known(2, None, 0.0), Some((-1.0, "ground state")));
+        assert_eq!(known(3, Some(0.6), 0.6).unwrap().1, "equilibrium");
+        assert_eq!(known(3, Some(0.6), 0.3), None);
+        for (p, transition) in [(2, 1.0), (3, 0.375_f64.sqrt())] {
+            let e = |t| known(p, None, t).unwrap().0;
+            assert!((e(1e-7) - e(0.0)).abs() < 1e-6);
+            assert!((e(transition * (1.0 - 1e-9)) - e(transition * (1.0 + 1e-9))).abs() < 1e-4);
+        }
+    }
 }

@@ -187,7 +187,8 @@ impl Quenching {
             Method::Hop { temperature, .. } => *temperature,
             _ => 0.0,
         };
-        if let Some((value, name)) = self.system().reference_energy(temperature) {
+        let known = self.system().reference_energy(temperature);
+        if let Some((value, name)) = known.or_else(|| crate::exact::reference(&self.plan, temperature)) {
             all.attributes.insert("reference_energy".to_owned(), format!("{value}"));
             all.attributes.insert("reference_name".to_owned(), name.to_owned());
         }

@@ -1,65 +1,100 @@
-//! The couplings of a p-spin: drawn reproducibly, kept as packed f32, multiplied by all replicas in one pass.
+//! The couplings of a p-spin, all of them present: stored as packed f32 or made again at every pass, the same numbers.
 
 use super::kernel::{self, Sums};
-use super::layout::{LANES, Layout, blocks};
+use super::layout::{LANES, Layout, Unit};
+use super::normal;
 use crate::memory;
 use glasslab_core::{Fault, Streams};
-use rand::RngExt;
-use rand_distr::StandardNormal;
 use rayon::prelude::*;
+use std::sync::Mutex;
+
+/// The law of one realisation: J normal of variance p!/(2 N^(p-1)), each coupling a function of its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Law {
+    streams: Streams,
+    sample: u64,
+    deviation: f32,
+}
+
+impl Law {
+    /// The key of the unit's stream, ("couplings", sample, k) for the triangle k (for p = 2: the first row).
+    pub(super) fn key(&self, unit: &Unit) -> [u32; 8] {
+        normal::key(self.streams.stream("couplings", self.sample, unit.number()).get_seed())
+    }
+
+    pub(super) fn deviation(&self) -> f32 {
+        self.deviation
+    }
+}
+
+/// Where a pass takes its couplings from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// The lines of the whole layout.
+    Stored(&'a [[f32; LANES]]),
+    /// Made again.
+    Made(&'a Law),
+}
 
 /// All couplings of one realisation.
 pub(super) struct Couplings {
     n: usize,
     layout: Layout,
+    law: Law,
+    /// Empty where couplings are made again at every pass.
     storage: Vec<f32>,
     skipped: usize,
+    /// Work space of earlier passes: fresh pages would cost as much as a pass.
+    spare: Mutex<Vec<Sums>>,
 }
 
 impl Couplings {
-    /// Draws J with variance p!/(2 N^(p-1)), entry after entry of triangle k (row j for p = 2) from the stream
-    /// ("couplings", sample, k): independent of threads and of where entries lie in memory. Cost: N^p/p! normal deviates.
-    pub(super) fn draw(p: usize, n: usize, streams: Streams, sample: u64) -> Result<Self, Fault> {
-        let needed = Layout::entries(p, n).saturating_mul(4);
-        memory::check(format!("the couplings of a {p}-spin of n = {n}"), needed, "n")?;
-        let deviation = super::coupling_variance(p, n).sqrt();
-        let layout = Layout::new(p, n);
-        let mut storage = vec![0.0_f32; layout.len + LANES];
+    /// Bytes that the packed couplings take.
+    pub(super) fn stored_bytes(p: usize, n: usize) -> u64 {
+        Layout::entries(p, n).saturating_mul(4)
+    }
+
+    /// Couplings that are made again at every pass: no storage.
+    pub(super) fn regenerated(p: usize, n: usize, streams: Streams, sample: u64) -> Self {
+        let law = Law { streams, sample, deviation: super::coupling_variance(p, n).sqrt() as f32 };
+        Self { n, layout: Layout::new(p, n), law, storage: Vec::new(), skipped: 0, spare: Mutex::default() }
+    }
+
+    /// The same couplings, stored. Cost: N^p/p! normal deviates, on all threads.
+    pub(super) fn dense(p: usize, n: usize, streams: Streams, sample: u64) -> Result<Self, Fault> {
+        let what = format!("the dense couplings of a {p}-spin of n = {n}");
+        memory::check(
+            what,
+            Self::stored_bytes(p, n),
+            "n, or give couplings = \"regenerated\" (the same J, no storage)",
+        )?;
+        let mut made = Self::regenerated(p, n, streams, sample);
+        let mut storage = vec![0.0_f32; made.layout.len + LANES];
         let skipped = storage.as_ptr().align_offset(LANES * size_of::<f32>()).min(LANES);
-        let mut rest = &mut storage[skipped..skipped + layout.len];
-        let mut parts = Vec::with_capacity(layout.units.len());
-        for unit in &layout.units {
-            let (part, after) = rest.split_at_mut(unit.len);
+        let mut rest = storage[skipped..skipped + made.layout.len].as_chunks_mut::<LANES>().0;
+        let mut parts = Vec::with_capacity(made.layout.units.len());
+        for unit in &made.layout.units {
+            let (part, after) = rest.split_at_mut(unit.len / LANES);
             parts.push((unit, part));
             rest = after;
         }
         // Long triangles first, so that threads end together.
-        parts.into_par_iter().rev().with_max_len(1).for_each(|(unit, mut part)| {
-            let mut rng = unit.apex.map(|k| streams.stream("couplings", sample, k as u64));
-            for (first, count, len) in blocks(unit.rows.clone()) {
-                let (block, after) = part.split_at_mut(len);
-                part = after;
-                for j in first..first + count {
-                    let mut own = unit.apex.is_none().then(|| streams.stream("couplings", sample, j as u64));
-                    let rng = own.as_mut().or(rng.as_mut()).expect("one of the two");
-                    for i in 0..j {
-                        let place = (i / LANES * count + (j - first)) * LANES + i % LANES;
-                        block[place] = (deviation * rng.sample::<f64, _>(StandardNormal)) as f32;
-                    }
-                }
-            }
+        let arch = pulp::Arch::new();
+        parts.into_par_iter().rev().with_max_len(1).for_each(|(unit, out)| {
+            arch.dispatch(kernel::Fill { unit, law: &made.law, out });
         });
-        Ok(Self { n, layout, storage, skipped })
+        (made.storage, made.skipped) = (storage, skipped);
+        Ok(made)
     }
 
     /// The stored entries, zeros of the layout included.
     pub(super) fn entries(&self) -> &[f32] {
-        &self.storage[self.skipped..self.skipped + self.layout.len]
+        if self.storage.is_empty() { &[] } else { &self.storage[self.skipped..self.skipped + self.layout.len] }
     }
 
     /// Bytes of the stored entries: what one pass reads.
     pub(super) fn bytes(&self) -> u64 {
-        self.layout.len as u64 * size_of::<f32>() as u64
+        size_of_val(self.entries()) as u64
     }
 
     /// For each replica of x [R, N]: force_i <- sum over tuples with i of J times the other spins, and the sum over all
@@ -72,12 +107,16 @@ impl Couplings {
     pub(super) fn contract_with(&self, instructions: pulp::Arch, x: &[f64], force: &mut [f64]) -> Vec<f64> {
         let n = self.n;
         let spins: Vec<Vec<[f32; LANES]>> = x.chunks(n).map(lanes).collect();
-        let (entries, _) = self.entries().as_chunks::<LANES>();
+        let source = if self.storage.is_empty() {
+            Source::Made(&self.law)
+        } else {
+            Source::Stored(self.entries().as_chunks().0)
+        };
         let sums: Vec<Vec<Sums>> = (self.layout.chunks.par_iter())
             .map(|chunk| {
-                let mut sums: Vec<Sums> = spins.iter().map(|_| Sums::new(n)).collect();
+                let mut sums = self.take(spins.len());
                 let units = &self.layout.units[chunk.clone()];
-                instructions.dispatch(kernel::Pass { units, entries, spins: &spins, sums: &mut sums });
+                instructions.dispatch(kernel::Pass { units, source, spins: &spins, sums: &mut sums });
                 sums
             })
             .collect();
@@ -89,7 +128,24 @@ impl Couplings {
                 *total += sums.total;
             }
         }
+        if let Ok(mut spare) = self.spare.lock() {
+            spare.extend(sums.into_iter().flatten());
+        }
         totals
+    }
+
+    /// Sums at zero for so many replicas.
+    fn take(&self, replicas: usize) -> Vec<Sums> {
+        let mut sums = match self.spare.lock() {
+            Ok(mut spare) => {
+                let kept = spare.len().saturating_sub(replicas);
+                spare.split_off(kept)
+            }
+            Err(_) => Vec::new(),
+        };
+        sums.iter_mut().for_each(Sums::reset);
+        sums.resize_with(replicas, || Sums::new(self.n));
+        sums
     }
 
     #[cfg(test)]
