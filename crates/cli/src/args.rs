@@ -54,8 +54,11 @@ pub enum Verb {
     /// Solve the exact two-time equations of the infinite spherical p-spin: energies, correlations, responses.
     MeanField(MeanField),
     /// Check and compare the checkpoints of any training: integrity, two-time displacements, drift against diffusion.
-    /// Reads safetensors (pickles are never opened); exit code 1 if something is wrong with the series.
+    /// Reads safetensors, numpy (.npz, .npy), PyTorch (.pt, .pth, .bin, .ckpt: nothing of a pickle is run) and sketches; exit
+    /// code 1 if something is wrong with the series.
     Series(Series),
+    /// Project checkpoints onto few numbers each: small files that `series` compares with a known error.
+    Sketch(Sketch),
     /// Write the report of one or several runs again.
     Report(Report),
     /// List the systems and their parameters.
@@ -187,7 +190,8 @@ pub enum Detail {
 /// Flags of `series`.
 #[derive(Args, Debug)]
 pub struct Series {
-    /// A folder of checkpoints (files, or folders with one each), or a list of files and folders, one checkpoint each.
+    /// A folder of checkpoints (files, or folders with one each), a list of files and folders or patterns with * and ?, one
+    /// checkpoint each, or a table (.csv or .toml) of paths and steps.
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
     /// Most memory to use, as in 2GiB or 500MB. Results do not depend on it.
@@ -196,15 +200,47 @@ pub struct Series {
     /// Displacements of the whole, of groups of tensors too, or of every tensor too.
     #[arg(long, value_enum, default_value = "tensors")]
     pub detail: Detail,
-    /// A group of tensors: a regular expression on their names (repeatable; default: the first component of the names).
-    #[arg(long, value_name = "REGEX")]
+    /// A group of tensors: a name and a regular expression on their names (repeatable; default: the first component of the names).
+    #[arg(long, value_name = "[NAME=]REGEX")]
     pub group: Vec<String>,
     /// Tensors to leave out: a regular expression on their names (repeatable).
     #[arg(long, value_name = "REGEX")]
     pub skip: Vec<String>,
+    /// The state dict in PyTorch files that hold several, as in `model` or `ema.model` (default: the usual names).
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
     /// Folder to keep records, summary and report in (default: only print).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// Flags of `sketch`.
+#[derive(Args, Debug)]
+pub struct Sketch {
+    /// Checkpoints, as for `series`.
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Numbers kept per row: the standard error of a displacement is sqrt(2/K) of it.
+    #[arg(long, value_name = "K", default_value_t = 4096)]
+    pub k: usize,
+    /// Seed of the signs. Only sketches of one seed can be compared.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// One row for the whole, for each group of tensors, or for each tensor.
+    #[arg(long, value_enum, default_value = "groups")]
+    pub detail: Detail,
+    /// A group of tensors: a name and a regular expression on their names (repeatable; default: the first component of the names).
+    #[arg(long, value_name = "[NAME=]REGEX")]
+    pub group: Vec<String>,
+    /// Tensors to leave out: a regular expression on their names (repeatable).
+    #[arg(long, value_name = "REGEX")]
+    pub skip: Vec<String>,
+    /// The state dict in PyTorch files that hold several.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Folder for the sketches, one file a checkpoint.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 /// Flags of `report`.

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Verb::Run(run) => verbs::run::run(run, &cli.common),
         Verb::MeanField(args) => verbs::mean_field::mean_field(args, &cli.common),
         Verb::Series(args) => verbs::series::series(args, &cli.common),
+        Verb::Sketch(args) => verbs::series::sketch(args, &cli.common),
         Verb::Report(report) => verbs::report::report(report, &cli.common),
         Verb::Systems(list) => verbs::list::systems(list, &cli.common),
         Verb::Datasets(list) => verbs::list::datasets(list, &cli.common),

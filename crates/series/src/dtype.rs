@@ -34,6 +34,42 @@ impl Dtype {
         })
     }
 
+    /// The format by the `descr` of a numpy array, little-endian or of single bytes; `|V2` is how numpy stores bfloat16. `None` if
+    /// unknown or big-endian.
+    pub(crate) fn numpy(descr: &str) -> Option<Self> {
+        Some(match descr {
+            "<f2" => Dtype::F16,
+            "|V2" | "<V2" => Dtype::Bf16,
+            "<f4" => Dtype::F32,
+            "<f8" => Dtype::F64,
+            "|b1" | "|i1" | "|u1" | "|V1" => Dtype::Other(1),
+            "<i2" | "<u2" => Dtype::Other(2),
+            "<i4" | "<u4" | "<U1" => Dtype::Other(4),
+            "<i8" | "<u8" | "<c8" => Dtype::Other(8),
+            "<c16" => Dtype::Other(16),
+            _ => return None,
+        })
+    }
+
+    /// The format by the name of a PyTorch storage class (`FloatStorage`) or dtype (`float32`); `None` if unknown.
+    pub(crate) fn torch(name: &str) -> Option<Self> {
+        Some(match name {
+            "HalfStorage" | "float16" | "half" => Dtype::F16,
+            "BFloat16Storage" | "bfloat16" => Dtype::Bf16,
+            "FloatStorage" | "float32" | "float" => Dtype::F32,
+            "DoubleStorage" | "float64" | "double" => Dtype::F64,
+            "BoolStorage" | "ByteStorage" | "CharStorage" | "QInt8Storage" | "QUInt8Storage" | "bool" | "uint8"
+            | "int8" | "float8_e4m3fn" | "float8_e5m2" | "float8_e4m3fnuz" | "float8_e5m2fnuz" | "float8_e8m0fnu" => {
+                Dtype::Other(1)
+            }
+            "ShortStorage" | "int16" | "uint16" => Dtype::Other(2),
+            "IntStorage" | "QInt32Storage" | "int32" | "uint32" => Dtype::Other(4),
+            "LongStorage" | "ComplexFloatStorage" | "int64" | "uint64" | "complex64" => Dtype::Other(8),
+            "ComplexDoubleStorage" | "complex128" => Dtype::Other(16),
+            _ => return None,
+        })
+    }
+
     /// Bytes per number.
     pub fn bytes(self) -> u64 {
         match self {
@@ -65,15 +101,13 @@ pub(crate) fn half(bits: u16) -> f32 {
 }
 
 /// A number that positions are kept in.
-pub(crate) trait Real: Copy + Default + Send + Sync {
+pub(crate) trait Real: Copy + Default + Send + Sync + Into<f64> {
     /// True if it is neither NaN nor infinite.
     fn finite(self) -> bool;
     /// Exact for the formats that fit; see [`decode`].
     fn of_single(x: f32) -> Self;
     /// Only called where this is f64, or never.
     fn of_double(x: f64) -> Self;
-    /// As the kernel wants it.
-    fn slice(x: &[Self]) -> glasslab_core::Slice<'_>;
 }
 
 impl Real for f32 {
@@ -86,9 +120,6 @@ impl Real for f32 {
     fn of_double(x: f64) -> Self {
         x as f32
     }
-    fn slice(x: &[Self]) -> glasslab_core::Slice<'_> {
-        glasslab_core::Slice::F32(x)
-    }
 }
 
 impl Real for f64 {
@@ -100,9 +131,6 @@ impl Real for f64 {
     }
     fn of_double(x: f64) -> Self {
         x
-    }
-    fn slice(x: &[Self]) -> glasslab_core::Slice<'_> {
-        glasslab_core::Slice::F64(x)
     }
 }
 

@@ -13,6 +13,8 @@ pub enum Kind {
     Missing,
     /// Parameters that most checkpoints do not have.
     Added,
+    /// Parameters that are the same in every checkpoint, under several names (a note).
+    Repeated,
     /// A parameter has another shape than in most checkpoints.
     Shape,
     /// A parameter has another number format than in most checkpoints.

@@ -18,8 +18,25 @@ pub const HEADER_BYTES: u64 = 16 << 20;
 /// Most tensors of one file.
 pub const TENSORS: usize = 1 << 16;
 /// Most bytes of a tensor's name, and most dimensions of a tensor.
-const NAME: usize = 1024;
-const RANK: usize = 32;
+pub(crate) const NAME: usize = 1024;
+pub(crate) const RANK: usize = 32;
+
+/// How the bytes of a tensor lie in its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Packing {
+    /// One after another, in the order of the entries.
+    #[default]
+    Plain,
+    /// Compressed (deflate): `offset` is where the compressed bytes begin.
+    Deflated {
+        /// Compressed bytes.
+        compressed: u64,
+        /// Bytes of the decompressed stream in front of the tensor.
+        skip: u64,
+    },
+    /// Entry (i, j, ...) at `offset` plus the sum of index times stride, in entries.
+    Strided(Vec<u64>),
+}
 
 /// One tensor of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +53,8 @@ pub struct Tensor {
     pub offset: u64,
     /// How many bytes it has.
     pub bytes: u64,
+    /// How they lie in the file.
+    pub packing: Packing,
 }
 
 impl Tensor {
@@ -171,7 +190,15 @@ fn check(path: &Path, raw: Raw, start: u64, size: u64) -> Result<Header, SeriesE
             return Err(refused(path, field("shape"), format!("{:?}", entry.shape), fix));
         }
         let (offset, bytes) = (start + from, to - from);
-        tensors.push(Tensor { name, dtype, dtype_name: entry.dtype, shape: entry.shape, offset, bytes });
+        tensors.push(Tensor {
+            name,
+            dtype,
+            dtype_name: entry.dtype,
+            shape: entry.shape,
+            offset,
+            bytes,
+            packing: Packing::Plain,
+        });
     }
     let mut order: Vec<&Tensor> = tensors.iter().collect();
     order.sort_by_key(|t| (t.offset, t.bytes));

@@ -3,8 +3,9 @@
 
 use crate::finding::{Finding, Kind, names};
 use crate::layout::{Checkpoint, Common};
-use crate::stream::{Hash, Measured, pair};
-use std::collections::HashMap;
+use crate::reading::Hash;
+use crate::stream::{Measured, pair};
+use std::collections::{BTreeMap, HashMap};
 
 /// A displacement this many times those around it is a jump, and a checkpoint this much farther from both neighbours than
 /// they are from each other is stray.
@@ -12,9 +13,14 @@ pub const JUMP: f64 = 5.0;
 /// Neighbours are exchanged if both are closer to the checkpoint beyond by this factor.
 pub const SWAP: f64 = 0.9;
 
+/// Checkpoints at the end of a series in which a tensor must stand still to be called frozen since then; and at least a quarter of all.
+pub const STILL: usize = 3;
+
 /// Findings from fingerprints and counts: duplicates (all tensors the same, bit by bit), NaN and infinities, tensors that
-/// are the same in every checkpoint. Cost O(S tensors).
+/// are the same in every checkpoint or in the last quarter of them, tensors that are the same as another one in every
+/// checkpoint (tied or saved twice). Cost O(S tensors).
 pub(crate) fn content(checkpoints: &[Checkpoint], common: &[Common], found: &Measured, findings: &mut Vec<Finding>) {
+    repeated(common, found, findings);
     let mut first: HashMap<&[Hash], usize> = HashMap::new();
     for (s, (c, hashes)) in checkpoints.iter().zip(&found.hashes).enumerate() {
         let original = *first.entry(hashes.as_slice()).or_insert(s);
@@ -41,6 +47,46 @@ pub(crate) fn content(checkpoints: &[Checkpoint], common: &[Common], found: &Mea
     } else if !frozen.is_empty() {
         let what = format!("{} of {} tensors never change: {}", frozen.len(), common.len(), names(&frozen));
         findings.push(Finding::note(Kind::Frozen, "", what));
+    }
+    let count = checkpoints.len();
+    // The first checkpoint from which on a tensor is what it is in the last one.
+    let since = |i: usize| (0..count).rev().take_while(|&s| found.hashes[s][i] == found.hashes[count - 1][i]).last();
+    let mut stopped: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for (i, c) in common.iter().enumerate() {
+        if let Some(s) = since(i).filter(|&s| s > 0 && count - s >= STILL.max(count.div_ceil(4))) {
+            stopped.entry(s).or_default().push(&c.name);
+        }
+    }
+    for (s, tensors) in stopped {
+        let what = format!(
+            "{} of {} tensors change before step {} and no more after it: {}",
+            tensors.len(),
+            common.len(),
+            checkpoints[s].step,
+            names(&tensors)
+        );
+        findings.push(Finding::note(Kind::Frozen, &checkpoints[s].name, what));
+    }
+}
+
+/// Tensors of one content in every checkpoint, which do change: tied weights, or one saved under two names.
+fn repeated(common: &[Common], found: &Measured, findings: &mut Vec<Finding>) {
+    let mut same: HashMap<Vec<Hash>, Vec<&str>> = HashMap::new();
+    for (i, c) in common.iter().enumerate() {
+        let all: Vec<Hash> = found.hashes.iter().map(|h| h[i]).collect();
+        if all.iter().any(|h| *h != all[0]) {
+            same.entry(all).or_default().push(&c.name);
+        }
+    }
+    let mut twice: Vec<Vec<&str>> = same.into_values().filter(|n| n.len() > 1).collect();
+    twice.sort();
+    for tensors in twice {
+        let what = format!(
+            "{} tensors are the same in every checkpoint, and counted each: {}",
+            tensors.len(),
+            names(&tensors)
+        );
+        findings.push(Finding::note(Kind::Repeated, "", what));
     }
 }
 

@@ -3,8 +3,10 @@
 use crate::dtype::Dtype;
 use crate::error::{SeriesError, refused};
 use crate::finding::{Finding, Kind, names};
-use crate::header::{Tensor, read_header};
+use crate::header::Tensor;
 use crate::locate::Place;
+use crate::open::contents;
+use crate::sketch::Labels;
 use crate::step::{Unit, leading};
 use regex_lite::Regex;
 use std::collections::{BTreeMap, HashMap};
@@ -20,18 +22,23 @@ pub(crate) struct Checkpoint {
     pub(crate) file_bytes: Vec<u64>,
     /// Tensors by name: number of the file, and where in it.
     pub(crate) tensors: BTreeMap<String, (usize, Tensor)>,
+    /// What a sketch says of itself.
+    pub(crate) labels: Option<Labels>,
 }
 
 /// A tensor that is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Common {
     pub(crate) name: String,
+    /// Numbers that are stored and compared.
     pub(crate) len: usize,
+    /// Parameters that they stand for: the same, but for sketches.
+    pub(crate) entries: u64,
 }
 
 /// The headers of a checkpoint; the finding if there is something wrong with it, which may leave it out.
-pub(crate) fn open(place: &Place, findings: &mut Vec<Finding>) -> Option<Checkpoint> {
-    match read(place) {
+pub(crate) fn open(place: &Place, key: Option<&str>, findings: &mut Vec<Finding>) -> Option<Checkpoint> {
+    match read(place, key) {
         Err(error) => {
             findings.push(Finding::problem(Kind::Unreadable, &place.name, error.to_string()));
             None
@@ -39,7 +46,7 @@ pub(crate) fn open(place: &Place, findings: &mut Vec<Finding>) -> Option<Checkpo
         Ok((mut checkpoint, written)) => {
             let (step, unit) = match (place.step, written) {
                 (Some((step, unit)), written) => {
-                    if let Some(other) = written.filter(|&w| w != step && unit == Unit::Steps) {
+                    if let Some(other) = written.filter(|&w| w != step && unit == Unit::Steps && !place.told) {
                         let what = format!("its name says step {step}, its metadata step {other}: the name counts");
                         findings.push(Finding::problem(Kind::StepMismatch, &place.name, what));
                     }
@@ -58,7 +65,7 @@ pub(crate) fn open(place: &Place, findings: &mut Vec<Finding>) -> Option<Checkpo
     }
 }
 
-fn read(place: &Place) -> Result<(Checkpoint, Option<u64>), SeriesError> {
+fn read(place: &Place, key: Option<&str>) -> Result<(Checkpoint, Option<u64>), SeriesError> {
     let mut checkpoint = Checkpoint {
         name: place.name.clone(),
         step: 0,
@@ -66,30 +73,52 @@ fn read(place: &Place) -> Result<(Checkpoint, Option<u64>), SeriesError> {
         files: place.files.clone(),
         file_bytes: Vec::new(),
         tensors: BTreeMap::new(),
+        labels: None,
     };
     let mut step = None;
     for (number, file) in place.files.iter().enumerate() {
-        let header = read_header(file)?;
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let header = contents(file, if place.files.len() > 1 { &stem } else { "array" }, key)?;
         let written = ["global_step", "step", "iteration"].iter().find_map(|k| header.metadata.get(*k));
         step = step.or(written.filter(|w| w.bytes().all(|b| b.is_ascii_digit())).and_then(|w| leading(w)));
         checkpoint.file_bytes.push(header.file_bytes);
-        for tensor in header.tensors {
+        let labels = Labels::of(file, &header.metadata)?;
+        if place.files.len() > 1 && labels.is_some() {
+            return Err(refused(
+                file,
+                "sketch",
+                "one of several files",
+                "add the sketches of shards up (`Sketch::merge`) first",
+            ));
+        }
+        for mut tensor in header.tensors {
             let name = tensor.name.clone();
+            if let Some(labels) = &labels {
+                // A sketch is compared with sketches of the same parameters, seed and size.
+                let facts = labels.row(file, &tensor)?;
+                tensor.dtype_name =
+                    format!("sketch of layout {:x}, k {}, seed {}", facts.layout, labels.size, labels.seed);
+                tensor.shape = vec![facts.entries];
+            }
             if checkpoint.tensors.insert(name.clone(), (number, tensor)).is_some() {
                 let fix = "another shard has it too: fetch the shards again";
                 return Err(refused(file, "tensor", format!("{name:?}"), fix));
             }
         }
+        checkpoint.labels = labels;
     }
     Ok((checkpoint, step))
 }
 
-type Shapes<'a> = Vec<(&'a str, &'a [u64])>;
+type Shapes<'a> = Vec<(&'a str, &'a [u64], &'a str)>;
 
-/// Names and shapes of the floating-point tensors.
+/// Names and shapes of the floating-point tensors, and what is projected how in a sketch.
 fn shapes(checkpoint: &Checkpoint) -> Shapes<'_> {
     let floats = checkpoint.tensors.values().filter(|(_, t)| t.dtype.is_float());
-    floats.map(|(_, t)| (t.name.as_str(), t.shape.as_slice())).collect()
+    let sketched = checkpoint.labels.is_some();
+    floats
+        .map(|(_, t)| (t.name.as_str(), t.shape.as_slice(), if sketched { t.dtype_name.as_str() } else { "" }))
+        .collect()
 }
 
 /// The most common layout (the earliest of equally common ones), the findings about all that differs, and the checkpoints
@@ -114,7 +143,11 @@ pub(crate) fn agree(checkpoints: Vec<Checkpoint>, findings: &mut Vec<Finding>) -
     let usual: BTreeMap<String, String> = dtypes.keys().map(|n| ((*n).to_owned(), usual(n))).collect();
     let common: Vec<Common> = shapes(&model)
         .iter()
-        .map(|(name, shape)| Common { name: (*name).to_owned(), len: shape.iter().product::<u64>() as usize })
+        .map(|(name, shape, _)| Common {
+            name: (*name).to_owned(),
+            len: model.tensors[*name].1.len() as usize,
+            entries: shape.iter().product::<u64>(),
+        })
         .filter(|c| c.len > 0)
         .collect();
     let skipped: Vec<&str> =
@@ -152,9 +185,8 @@ fn differences(
         }
     }
     let added: Vec<String> = c.tensors.keys().filter(|n| !model.tensors.contains_key(*n)).cloned().collect();
-    let fits = shapes(model)
-        .iter()
-        .all(|(name, shape)| c.tensors.get(*name).is_some_and(|(_, t)| t.dtype.is_float() && t.shape == *shape));
+    let own: HashMap<&str, (&[u64], &str)> = shapes(c).into_iter().map(|(n, s, d)| (n, (s, d))).collect();
+    let fits = shapes(model).iter().all(|(name, shape, sketch)| own.get(name) == Some(&(*shape, *sketch)));
     let end = if fits { "" } else { " (left out of the comparison)" };
     for (kind, list) in [(Kind::Missing, missing), (Kind::Added, added), (Kind::Shape, shape), (Kind::Dtype, dtype)] {
         if !list.is_empty() {
@@ -168,10 +200,10 @@ fn differences(
 
 /// Groups of tensors: one per regular expression (each tensor belongs to all that match its name), or, without any, by the
 /// first component of the name behind what all names share, with the number that follows it (`layers.0`).
-pub(crate) fn groups(common: &[Common], patterns: &[Regex]) -> Vec<(String, Vec<usize>)> {
+pub(crate) fn groups(common: &[Common], patterns: &[(String, Regex)]) -> Vec<(String, Vec<usize>)> {
     if !patterns.is_empty() {
         let members = |p: &Regex| (0..common.len()).filter(|&i| p.is_match(&common[i].name)).collect();
-        return patterns.iter().map(|p| (p.as_str().to_owned(), members(p))).collect();
+        return patterns.iter().map(|(name, p)| (name.clone(), members(p))).collect();
     }
     let parts: Vec<Vec<&str>> = common.iter().map(|c| c.name.split('.').collect()).collect();
     let mut shared = 0;
@@ -205,12 +237,12 @@ mod tests {
     #[test]
     fn groups_by_name_or_by_pattern() {
         let common: Vec<Common> = ["g.embed.w", "g.layers.0.a", "g.layers.0.b", "g.layers.1.a"]
-            .map(|n| Common { name: n.to_owned(), len: 1 })
+            .map(|n| Common { name: n.to_owned(), len: 1, entries: 1 })
             .into();
         let found = groups(&common, &[]);
         let expected = [("g.embed", vec![0]), ("g.layers.0", vec![1, 2]), ("g.layers.1", vec![3])];
         assert_eq!(found, expected.map(|(n, m)| (n.to_owned(), m)));
-        let found = groups(&common, &[Regex::new("a$").unwrap()]);
+        let found = groups(&common, &[("a$".to_owned(), Regex::new("a$").unwrap())]);
         assert_eq!(found, [("a$".to_owned(), vec![1, 3])]);
     }
 }

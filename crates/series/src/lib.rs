@@ -1,8 +1,7 @@
 //! Checkpoint series of anybody's training: found, checked, compared at all pairs of times, streamed through bounded memory.
 //!
-//! Read now: safetensors, one file, all shards, or a folder per checkpoint; F64, F32, F16, BF16. Not yet: `.npz`/`.npy`,
-//! restricted reading of PyTorch's pickles (they are refused), manifests and tables of steps, sketches, live recorders,
-//! several series as replicas.
+//! Read: safetensors, `.npz` and `.npy`, PyTorch's `.pt` and its kin (the pickle in it is read, never run), sketches; one file, all
+//! shards, or a folder per checkpoint; F64, F32, F16, BF16; folders, lists, patterns, tables of paths and steps.
 //!
 //! ```no_run
 //! let analysis = glasslab_series::analyse(&["checkpoints".into()], &Default::default(), &())?;
@@ -11,30 +10,48 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod analysis;
+mod components;
 mod dtype;
 mod error;
+mod estimate;
 mod finding;
+mod glob;
 pub mod header;
 pub mod integrity;
 mod layout;
 pub mod live;
 mod locate;
+mod manifest;
+mod npy;
+mod open;
+mod pairs;
+mod pickle;
+mod project;
+mod reading;
+mod records;
 pub mod sketch;
 mod step;
 mod stream;
+mod summary;
+mod torch;
+mod zip;
 
-pub use analysis::{Drift, Exponent, Member, Summary, WINDOW};
+pub use components::Components;
 pub use dtype::Dtype;
 pub use error::SeriesError;
+pub use estimate::Estimate;
 pub use finding::{Finding, Kind};
 pub use locate::{Place, locate};
+pub use project::{Written, project};
+pub use records::WINDOW;
 pub use sketch::Sketch;
 pub use step::{Unit, step_of};
 pub use stream::Progress;
+pub use summary::{Aging, Drift, Exponent, Member, Summary};
 
-use analysis::Rows;
+use estimate::Trajectory;
 use glasslab_core::{Dataset, Fault};
+use records::Rows;
 use regex_lite::Regex;
 use std::path::PathBuf;
 
@@ -58,15 +75,17 @@ pub struct Options {
     pub memory: u64,
     /// How finely displacements are kept.
     pub detail: Detail,
-    /// Groups of tensors, each a regular expression on names; empty: by the first component of the names.
+    /// Groups of tensors, each a regular expression on names, or `name=` and one; empty: by the first component of the names.
     pub groups: Vec<String>,
     /// Tensors that are not compared: regular expressions on names.
     pub skip: Vec<String>,
+    /// The state dict of PyTorch files, where they hold several (`model`, `ema.model`).
+    pub key: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory: 2 << 30, detail: Detail::Tensors, groups: Vec::new(), skip: Vec::new() }
+        Self { memory: 2 << 30, detail: Detail::Tensors, groups: Vec::new(), skip: Vec::new(), key: None }
     }
 }
 
@@ -79,15 +98,20 @@ pub struct Analysis {
     pub records: Dataset,
 }
 
-fn patterns(field: &str, all: &[String]) -> Result<Vec<Regex>, Fault> {
+/// Regular expressions with their names: `name=regex` (a name of letters, digits, `_`, `-`, `.` or spaces), or the regex alone.
+fn patterns(field: &str, all: &[String]) -> Result<Vec<(String, Regex)>, Fault> {
     let one = |p: &String| {
+        let named = p.split_once('=').filter(|(name, _)| {
+            !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' '))
+        });
+        let (name, text) = named.unwrap_or((p, p));
         let fix = |e: regex_lite::Error| Fault::input(field, p, format!("{e}: give a regular expression"));
-        Regex::new(p).map_err(fix)
+        Ok((name.to_owned(), Regex::new(text).map_err(fix)?))
     };
     all.iter().map(one).collect()
 }
 
-/// Opens the checkpoints at `paths` (one folder, or a list), checks them, and compares all pairs.
+/// Opens the checkpoints at `paths` (a folder, a table, a list, patterns), checks them, and compares all pairs.
 ///
 /// What is wrong with a checkpoint is a finding, and the others are compared without it; an error is returned when fewer
 /// than 3 are left, or when an option cannot be used. Cost and memory: every byte of a compared tensor is read once; O(S^2 N/2) for S
@@ -96,9 +120,10 @@ fn patterns(field: &str, all: &[String]) -> Result<Vec<Regex>, Fault> {
 pub fn analyse(paths: &[PathBuf], options: &Options, progress: &dyn Progress) -> Result<Analysis, SeriesError> {
     let (groups, skip) = (patterns("group", &options.groups)?, patterns("skip", &options.skip)?);
     let (places, mut findings) = locate(paths)?;
-    let mut opened: Vec<_> = places.iter().filter_map(|p| layout::open(p, &mut findings)).collect();
+    let open = |p| layout::open(p, options.key.as_deref(), &mut findings);
+    let mut opened: Vec<_> = places.iter().filter_map(open).collect();
     for c in &mut opened {
-        c.tensors.retain(|name, _| !skip.iter().any(|s| s.is_match(name)));
+        c.tensors.retain(|name, _| !skip.iter().any(|s| s.1.is_match(name)));
     }
     opened.sort_by_key(|c| c.step);
     opened.dedup_by(|later, first| {
@@ -120,11 +145,21 @@ pub fn analyse(paths: &[PathBuf], options: &Options, progress: &dyn Progress) ->
         let fix = "the checkpoints hold no floating-point tensor that is not skipped: there is nothing to compare";
         return Err(Fault::input("tensors", 0, fix).into());
     }
-    let (rows, rows_of) = rows(&common, options, &groups)?;
-    let count = 1 + rows.groups.len() + rows.tensors.len();
+    let size = checkpoints[0].labels.as_ref().map(|l| l.size);
+    let (mut rows, rows_of) = rows(&common, options, &groups)?;
+    rows.relative_error = size.map_or(0.0, |k| (2.0 / k as f64).sqrt());
     let double = layout::double(&checkpoints, &common);
     let measure = if double { stream::measure::<f64> } else { stream::measure::<f32> };
-    let found = measure(&checkpoints, &common, &rows_of, count, options.memory, progress)?;
+    let task = stream::Task {
+        checkpoints: &checkpoints,
+        common: &common,
+        rows_of: &rows_of,
+        rows: 1 + rows.groups.len() + rows.tensors.len(),
+        fourth: size.is_none(),
+        memory: options.memory,
+    };
+    let mut found = measure(&task, progress)?;
+    labelled(&checkpoints, &common, &rows_of, &mut found);
     integrity::content(&checkpoints, &common, &found, &mut findings);
     let kept: Vec<usize> = (0..checkpoints.len()).filter(|&s| found.non_finite[s].iter().all(|&n| n == 0)).collect();
     if kept.len() < 3 {
@@ -135,25 +170,63 @@ pub fn analyse(paths: &[PathBuf], options: &Options, progress: &dyn Progress) ->
         .map(|(s, c)| Member {
             name: c.name.clone(),
             step: c.step,
-            content: analysis::fingerprint(&common, &found.hashes[s]),
+            content: summary::fingerprint(&common, &found.hashes[s]),
             compared: kept.contains(&s),
         })
         .collect();
-    let records = analysis::records(&checkpoints, &kept, &members, &rows, &found)?;
-    let mut summary = analysis::summarise(&records, members, &checkpoints, findings)?;
-    summary.parameters = rows.total as u64;
-    summary.tensors = common.len() as u64;
+    let times = kept.iter().map(|&i| checkpoints[i].step as f64).collect();
+    let trajectory = Trajectory::new(times, kept.clone(), &found);
+    let components = components::components(&trajectory);
+    let records = records::records(&records::Found {
+        checkpoints: &checkpoints,
+        kept: &kept,
+        members: &members,
+        rows: &rows,
+        measured: &found,
+        trajectory: &trajectory,
+        components: components.as_ref(),
+    })?;
+    let mut summary = summary::summarise(&trajectory, components)?;
+    let cosines = records.get("cosine").and_then(|r| r.floats()).unwrap_or_default();
+    summary.cosine = cosines.get(kept.len() - 1).copied().unwrap_or(f64::NAN);
+    (summary.checkpoints, summary.findings) = (members, findings);
+    summary.unit = records::unit(&checkpoints);
+    (summary.parameters, summary.tensors) = (rows.total, common.len() as u64);
+    summary.sketch = size.map(|k| k as u64);
     summary.precision = if double { "f64" } else { "f32" };
     let bytes = |c: &layout::Checkpoint| common.iter().map(|t| c.tensors[&t.name].1.bytes).sum::<u64>();
     summary.bytes = checkpoints.iter().map(bytes).sum();
     Ok(Analysis { summary, records })
 }
 
+/// What sketches know exactly takes the place of what was measured on their projections: norms, and numbers that are not finite.
+fn labelled(
+    checkpoints: &[layout::Checkpoint],
+    common: &[layout::Common],
+    rows_of: &[Vec<usize>],
+    found: &mut stream::Measured,
+) {
+    for (s, c) in checkpoints.iter().enumerate() {
+        let Some(labels) = &c.labels else { continue };
+        found.norm.iter_mut().for_each(|row| row[s] = 0.0);
+        for (t, tensor) in common.iter().enumerate() {
+            let facts = &labels.rows[&tensor.name];
+            found.non_finite[s][t] += facts.non_finite;
+            rows_of[t].iter().for_each(|&r| found.norm[r][s] += facts.squares);
+        }
+    }
+}
+
 /// The rows of results, and for each tensor the rows that it belongs to.
-fn rows(common: &[layout::Common], options: &Options, patterns: &[Regex]) -> Result<(Rows, Vec<Vec<usize>>), Fault> {
+fn rows(
+    common: &[layout::Common],
+    options: &Options,
+    patterns: &[(String, Regex)],
+) -> Result<(Rows, Vec<Vec<usize>>), Fault> {
     let mut rows_of = vec![vec![0]; common.len()];
-    let size = |members: &[usize]| members.iter().map(|&i| common[i].len).sum();
-    let mut rows = Rows { groups: Vec::new(), tensors: Vec::new(), total: common.iter().map(|c| c.len).sum() };
+    let size = |members: &[usize]| members.iter().map(|&i| common[i].entries).sum();
+    let total = common.iter().map(|c| c.entries).sum();
+    let mut rows = Rows { groups: Vec::new(), tensors: Vec::new(), total, relative_error: 0.0 };
     if options.detail != Detail::Whole {
         for (name, members) in layout::groups(common, patterns) {
             if members.is_empty() {
@@ -166,7 +239,7 @@ fn rows(common: &[layout::Common], options: &Options, patterns: &[Regex]) -> Res
     if options.detail == Detail::Tensors {
         for (i, c) in common.iter().enumerate() {
             rows_of[i].push(1 + rows.groups.len() + i);
-            rows.tensors.push((c.name.clone(), c.len));
+            rows.tensors.push((c.name.clone(), c.entries));
         }
     }
     Ok((rows, rows_of))

@@ -199,9 +199,7 @@ impl Sketch {
                 .insert(name.clone(), serde_json::json!({"dtype": "F64", "shape": [self.size], "data_offsets": place}));
         }
         let mut header = serde_json::Value::Object(header).to_string();
-        while header.len() % 8 != 0 {
-            header.push(' ');
-        }
+        header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
         let mut out = (header.len() as u64).to_le_bytes().to_vec();
         out.extend(header.as_bytes());
         self.rows.values().flat_map(|r| &r.values).for_each(|v| out.extend(v.to_le_bytes()));

@@ -1,20 +1,22 @@
 //! All pairwise displacements of a series, streamed: every byte of every checkpoint is read exactly once, in slabs of
-//! parameters as large as the memory allows.
+//! parameters as large as the memory allows; while one slab is compared the next one is read.
 
-use crate::dtype::{Real, decode};
-use crate::error::{SeriesError, io, refused};
+use crate::dtype::Real;
+use crate::error::SeriesError;
+use crate::header::Packing;
 use crate::layout::{Checkpoint, Common};
-use glasslab_observe::kernel::{Comparison, Moments, displacement_moments};
+use crate::pairs::{PARTS, Sums, compare};
+use crate::reading::{COVER, Hash, PIECE, Reading, Tile};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::sync::Mutex;
 
-/// Entries that are compared at once: those of 150 checkpoints stay in a second-level cache. Tiles never straddle
-/// tensors nor depend on the memory, so that results do not.
-const TILE: usize = 2048;
-/// Bytes that are read at once.
-const PIECE: usize = 1 << 20;
+/// Entries that are compared by one thread at a time. Tiles never straddle tensors nor depend on the memory, so that results
+/// do not.
+const TILE: usize = 8192;
+/// Slabs that a series is cut into if the memory would allow fewer: while one is compared the next is read.
+const SLABS: usize = 16;
+/// Entries of a slab below which it is not cut.
+const SLAB: usize = 1 << 16;
 
 /// Told how far the reading is, from any thread.
 pub trait Progress: Sync {
@@ -28,15 +30,14 @@ pub trait Progress: Sync {
 
 impl Progress for () {}
 
-/// Fingerprint of a tensor's bytes.
-pub(crate) type Hash = [u8; 32];
-
 /// What one pass over a series yields. Pairs (k, t), k < t, are numbered t(t - 1)/2 + k.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Measured {
     /// sum_i d_i^2 [row][pair].
     pub(crate) second: Vec<Vec<f64>>,
-    /// sum_i d_i^4 [pair] of the whole.
+    /// sum_i d_i^2 [pair] of the whole, by eighths of the parameters.
+    pub(crate) parts: Vec<[f64; PARTS]>,
+    /// sum_i d_i^4 [pair] of the whole; empty if not wanted.
     pub(crate) fourth: Vec<f64>,
     /// sum_i x_i^2 [row][checkpoint].
     pub(crate) norm: Vec<Vec<f64>>,
@@ -72,111 +73,157 @@ impl Sum {
     }
 }
 
-/// Sums of one row.
-struct Row {
-    /// sum d^2 of all pairs, then sum x^2 of all checkpoints.
-    second: Vec<Sum>,
-    /// sum d^4 of all pairs; empty unless kept.
-    fourth: Vec<Sum>,
+fn tree(v: [f64; PARTS]) -> f64 {
+    ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
 }
 
-/// Up to `TILE` entries of one tensor.
-#[derive(Clone, Copy)]
-struct Tile {
-    tensor: usize,
-    start: usize,
-    len: usize,
-    /// Where in the slab.
-    at: usize,
+/// What is to be measured.
+pub(crate) struct Task<'a> {
+    pub(crate) checkpoints: &'a [Checkpoint],
+    pub(crate) common: &'a [Common],
+    /// For each tensor the rows that it is added to; row 0 is the whole.
+    pub(crate) rows_of: &'a [Vec<usize>],
+    /// Number of rows.
+    pub(crate) rows: usize,
+    /// True if sums of fourth powers are wanted.
+    pub(crate) fourth: bool,
+    /// Bytes that may be used.
+    pub(crate) memory: u64,
 }
 
-/// What is known of one checkpoint while it is read.
-struct Reading<'a> {
-    checkpoint: &'a Checkpoint,
-    hasher: Sha256,
-    hashes: Vec<Hash>,
-    non_finite: Vec<u64>,
-}
-
-/// Bytes that are held besides the slab, for `rows` rows of results over `count` checkpoints: compensated sums, and the
-/// square arrays of the records when they are written.
-pub(crate) fn fixed_bytes(rows: usize, count: usize) -> u64 {
-    let (rows, count) = (rows as u64, count as u64);
-    (rows + 8) * count * count * 24 + rayon::current_num_threads() as u64 * (PIECE as u64) + (8 << 20)
-}
-
-/// Measures a series: `rows_of[tensor]` are the rows that each tensor is added to, row 0 being the whole.
-///
-/// Cost: each byte is read and hashed once; O(S^2 N/2) differences, in f64. Memory: at most `memory` bytes, of which the
-/// slab [S, n] takes what the results leave. The same bytes whatever `memory` and the number of threads.
-/// Checked by `tests/two_time.rs`.
-pub(crate) fn measure<T: Real>(
-    checkpoints: &[Checkpoint],
-    common: &[Common],
-    rows_of: &[Vec<usize>],
-    rows: usize,
-    memory: u64,
-    progress: &dyn Progress,
-) -> Result<Measured, SeriesError> {
-    let count = checkpoints.len();
-    let pairs = count * (count - 1) / 2;
-    let fixed = fixed_bytes(rows, count);
-    let tile_results = ((pairs + count) * size_of::<Moments>()) as u64;
-    let least = fixed + 2 * tile_results + (count * TILE * size_of::<T>()) as u64;
-    if memory < least {
-        let what = format!("{rows} rows of all pairs of {count} checkpoints");
-        let fix = "allow more, give fewer checkpoints, or fewer rows (`--detail whole` or `groups`)".to_owned();
-        return Err(SeriesError::Memory { what, needed: least, allowed: memory, fix });
+impl Task<'_> {
+    fn pairs(&self) -> usize {
+        self.checkpoints.len() * (self.checkpoints.len() - 1) / 2
     }
-    let batch = ((memory - fixed) / 8 / tile_results.max(1)).clamp(2, 256) as usize;
-    let free = memory - fixed - batch as u64 * tile_results;
+
+    /// Bytes of the results of one tile.
+    fn tile_bytes(&self) -> u64 {
+        ((self.pairs() + self.checkpoints.len()) * 8 * (PARTS + usize::from(self.fourth))) as u64
+    }
+
+    /// Bytes that are held besides slabs and results of tiles: sums of rows, of the tensor at hand and of the parts, results,
+    /// buffers of the readers, scratch of the kernel, and the square arrays of the records when they are written.
+    fn fixed_bytes(&self) -> u64 {
+        let (rows, count) = (self.rows as u64, self.checkpoints.len() as u64);
+        let results = self.pairs() as u64 + count;
+        let threads = rayon::current_num_threads() as u64;
+        let any = |test: fn(&Packing) -> bool| {
+            self.checkpoints.iter().flat_map(|c| c.tensors.values()).any(|t| test(&t.1.packing))
+        };
+        let strided = any(|p| matches!(p, Packing::Strided(_)));
+        let deflated = any(|p| matches!(p, Packing::Deflated { .. }));
+        let readers =
+            threads * (PIECE as u64 + if strided { COVER } else { 0 }) + if deflated { count << 17 } else { 0 };
+        rows * results * 24
+            + 2 * results * 16 * PARTS as u64
+            + (3 * rows + 24) * count * count * 8
+            + readers
+            + threads * (2 << 20)
+            + (8 << 20)
+    }
+}
+
+/// Measures a series. Cost: each byte is read and hashed once; O(S^2 N/2) differences, in f64. Memory: at most `memory` bytes, of
+/// which two slabs [S, n] take what the results leave. The same bytes whatever `memory` and the number of threads.
+/// Checked by `tests/two_time.rs`.
+pub(crate) fn measure<T: Real>(task: &Task<'_>, progress: &dyn Progress) -> Result<Measured, SeriesError> {
+    let (checkpoints, common) = (task.checkpoints, task.common);
+    let count = checkpoints.len();
+    let (pairs, fixed, tile_bytes) = (task.pairs(), task.fixed_bytes(), task.tile_bytes());
+    let entry = (2 * count * size_of::<T>()) as u64;
+    let least = fixed + 2 * tile_bytes + entry * TILE as u64;
+    if task.memory < least {
+        let what = format!("{} rows of all pairs of {count} checkpoints", task.rows);
+        let fix = "allow more, give fewer checkpoints, or fewer rows (`--detail whole` or `groups`)".to_owned();
+        return Err(SeriesError::Memory { what, needed: least, allowed: task.memory, fix });
+    }
+    let batch = ((task.memory - fixed) / 8 / tile_bytes.max(1)).clamp(2, 64) as usize;
+    let free = task.memory - fixed - batch as u64 * tile_bytes;
     let total: usize = common.iter().map(|c| c.len).sum();
-    let capacity = ((free / (count * size_of::<T>()) as u64) as usize).clamp(TILE, total.max(TILE));
-    let mut readings: Vec<Reading<'_>> = checkpoints
-        .iter()
-        .map(|checkpoint| Reading { checkpoint, hasher: Sha256::new(), hashes: Vec::new(), non_finite: Vec::new() })
-        .collect();
-    let mut sums: Vec<Row> = (0..rows)
-        .map(|r| Row {
-            second: vec![Sum::default(); pairs + count],
-            fourth: vec![Sum::default(); if r == 0 { pairs } else { 0 }],
-        })
-        .collect();
-    let width = capacity.min(total);
-    let mut slab: Vec<Vec<T>> = (0..count).map(|_| vec![T::default(); width]).collect();
+    let useful = total.div_ceil(SLABS).max(SLAB).min(total).max(TILE);
+    let width = ((free / entry) as usize).clamp(TILE, useful);
+    let readings: Vec<Reading<'_>> = checkpoints.iter().map(Reading::new).collect();
+    let mut now = Slab::<T>::new(count, width);
+    let mut next = Slab::<T>::new(count, width);
+    let mut totals = Totals::new(task);
     let bytes = |c: &Checkpoint| common.iter().map(|t| c.tensors[&t.name].1.bytes).sum::<u64>();
     progress.begin(checkpoints.iter().map(bytes).sum());
-    for tiles in slabs(common, capacity) {
-        readings
-            .par_iter_mut()
-            .zip(&mut slab)
-            .try_for_each(|(reading, slab)| reading.fill(common, &tiles, slab, progress))?;
-        for tiles in tiles.chunks(batch) {
-            let found = tiles.par_iter().map(|tile| compare(&slab, *tile));
-            let found = found.collect::<Result<Vec<_>, _>>()?;
-            sums.par_iter_mut().enumerate().for_each(|(r, row)| {
-                for (tile, found) in tiles.iter().zip(&found) {
-                    if rows_of[tile.tensor].contains(&r) {
-                        row.second.iter_mut().zip(found).for_each(|(s, m)| s.add(m.second));
-                        row.fourth.iter_mut().zip(found).for_each(|(s, m)| s.add(m.fourth));
-                    }
-                }
-            });
-        }
+    let slabs = slabs(common, width);
+    let readers = rayon::current_num_threads().min(count);
+    let readings = Mutex::new(readings);
+    let fill = |slab: &mut Slab<T>, tiles: &[Tile]| -> Result<(), SeriesError> {
+        let mut readings = readings.lock().unwrap_or_else(|e| e.into_inner());
+        slab.fill(&mut readings, common, tiles, readers, progress)
+    };
+    fill(&mut now, &slabs[0])?;
+    for (number, tiles) in slabs.iter().enumerate() {
+        std::thread::scope(|scope| -> Result<(), SeriesError> {
+            let coming = slabs.get(number + 1);
+            let reader = coming.map(|tiles| scope.spawn(|| fill(&mut next, tiles)));
+            for tiles in tiles.chunks(batch) {
+                let found: Vec<Sums> = tiles.par_iter().map(|tile| now.compare(*tile, task.fourth)).collect();
+                totals.add(task, tiles, &found);
+            }
+            match reader.map(|r| r.join()) {
+                None => Ok(()),
+                Some(Ok(result)) => result,
+                Some(Err(panic)) => std::panic::resume_unwind(panic),
+            }
+        })?;
+        std::mem::swap(&mut now, &mut next);
     }
     progress.end();
-    let mut out = Measured::default();
-    for row in sums {
-        let values: Vec<f64> = row.second.iter().map(|s| s.value()).collect();
-        out.norm.push(values[pairs..].to_vec());
-        out.second.push(values[..pairs].to_vec());
-        out.fourth.extend(row.fourth.iter().map(|s| s.value()));
-    }
-    for reading in readings {
+    let mut out = totals.finish(pairs);
+    for reading in readings.into_inner().unwrap_or_else(|e| e.into_inner()) {
         out.hashes.push(reading.hashes);
         out.non_finite.push(reading.non_finite);
     }
     Ok(out)
+}
+
+/// The same entries of all checkpoints.
+struct Slab<T>(Vec<Vec<T>>);
+
+impl<T: Real> Slab<T> {
+    fn new(count: usize, width: usize) -> Self {
+        Self((0..count).map(|_| vec![T::default(); width]).collect())
+    }
+
+    /// Reads the tiles of all checkpoints, by `readers` threads.
+    fn fill(
+        &mut self,
+        readings: &mut [Reading<'_>],
+        common: &[Common],
+        tiles: &[Tile],
+        readers: usize,
+        progress: &dyn Progress,
+    ) -> Result<(), SeriesError> {
+        let work = Mutex::new(readings.iter_mut().zip(&mut self.0));
+        let read = || -> Result<(), SeriesError> {
+            let mut buffer = vec![0_u8; PIECE];
+            loop {
+                let one = work.lock().unwrap_or_else(|e| e.into_inner()).next();
+                let Some((reading, out)) = one else { return Ok(()) };
+                reading.fill(common, tiles, out, &mut buffer, progress)?;
+            }
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..readers).map(|_| scope.spawn(read)).collect();
+            let mut result = read();
+            for other in others {
+                match other.join() {
+                    Ok(theirs) => result = result.and(theirs),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            result
+        })
+    }
+
+    fn compare(&self, tile: Tile, fourth: bool) -> Sums {
+        let rows: Vec<&[T]> = self.0.iter().map(|x| &x[tile.at..tile.at + tile.len]).collect();
+        compare(&rows, fourth)
+    }
 }
 
 /// Tiles of all tensors in order, in slabs of at most `capacity` entries.
@@ -198,79 +245,78 @@ fn slabs(common: &[Common], capacity: usize) -> Vec<Vec<Tile>> {
     slabs
 }
 
-impl Reading<'_> {
-    /// Reads, hashes and decodes the tiles of a slab: runs of tiles of one tensor are read together.
-    fn fill<T: Real>(
-        &mut self,
-        common: &[Common],
-        tiles: &[Tile],
-        slab: &mut [T],
-        progress: &dyn Progress,
-    ) -> Result<(), SeriesError> {
-        let mut buffer = vec![0_u8; PIECE];
-        let mut open: Option<(usize, File)> = None;
-        for run in tiles.chunk_by(|a, b| a.tensor == b.tensor) {
-            let (first, last) = (run[0], run[run.len() - 1]);
-            let name = &common[first.tensor].name;
-            let (number, tensor) = &self.checkpoint.tensors[name];
-            let path = &self.checkpoint.files[*number];
-            if open.as_ref().is_none_or(|o| o.0 != *number) {
-                let file = File::open(path).map_err(io("open", path))?;
-                let size = file.metadata().map_err(io("read", path))?.len();
-                if size != self.checkpoint.file_bytes[*number] {
-                    let fix = format!(
-                        "it had {} when it was opened: wait until it is written",
-                        self.checkpoint.file_bytes[*number]
-                    );
-                    return Err(refused(path, "size", format!("{size} bytes"), fix));
-                }
-                open = Some((*number, file));
-            }
-            let Some((_, file)) = &mut open else { continue };
-            if first.start == 0 {
-                self.hasher = Sha256::new();
-                self.non_finite.push(0);
-            }
-            let wide = tensor.dtype.bytes() as usize;
-            let (mut at, end) = (first.at, last.at + last.len);
-            file.seek(SeekFrom::Start(tensor.offset + (first.start * wide) as u64)).map_err(io("read", path))?;
-            while at < end {
-                let len = (end - at).min(PIECE / wide);
-                let bytes = &mut buffer[..len * wide];
-                file.read_exact(bytes).map_err(io("read", path))?;
-                self.hasher.update(&*bytes);
-                self.non_finite[first.tensor] += decode(tensor.dtype, bytes, &mut slab[at..at + len]);
-                at += len;
-                progress.read((len * wide) as u64);
-            }
-            if last.start + last.len == common[first.tensor].len {
-                self.hashes.push(self.hasher.finalize_reset().into());
-            }
-        }
-        Ok(())
-    }
+/// Sums over tiles, then over tensors, in their order.
+struct Totals {
+    /// Of the tensor at hand, by part.
+    second: Vec<[Sum; PARTS]>,
+    fourth: Vec<Sum>,
+    /// Of the whole, by part.
+    parts: Vec<[Sum; PARTS]>,
+    whole_fourth: Vec<Sum>,
+    /// By row.
+    rows: Vec<Vec<Sum>>,
 }
 
-/// Moments of all pairs of one tile in the order of their numbers, then those of every checkpoint against zero.
-fn compare<T: Real>(slab: &[Vec<T>], tile: Tile) -> Result<Vec<Moments>, SeriesError> {
-    let part = |x: &'_ Vec<T>| -> std::ops::Range<usize> {
-        debug_assert!(x.len() >= tile.at + tile.len);
-        tile.at..tile.at + tile.len
-    };
-    let look = |s: usize| T::slice(&slab[s][part(&slab[s])]);
-    let zeros = vec![T::default(); tile.len];
-    let count = slab.len();
-    let mut out = Vec::with_capacity(count * (count + 1) / 2);
-    let mut norms = Vec::with_capacity(count);
-    for t in 0..count {
-        let mut references: Vec<_> = (0..t).map(look).collect();
-        references.push(T::slice(&zeros));
-        let comparison = Comparison { positions: look(t), references };
-        #[allow(clippy::single_range_in_vec_init)] // one block, the whole tile, is meant
-        let mut moments = displacement_moments(&[comparison], &[0..tile.len])?;
-        norms.extend(moments.pop());
-        out.extend(moments);
+/// Results that one thread adds up.
+const GRAIN: usize = 512;
+
+impl Totals {
+    fn new(task: &Task<'_>) -> Self {
+        let results = task.pairs() + task.checkpoints.len();
+        let fourth = if task.fourth { results } else { 0 };
+        Self {
+            second: vec![[Sum::default(); PARTS]; results],
+            fourth: vec![Sum::default(); fourth],
+            parts: vec![[Sum::default(); PARTS]; results],
+            whole_fourth: vec![Sum::default(); fourth],
+            rows: vec![vec![Sum::default(); results]; task.rows],
+        }
     }
-    out.extend(norms);
-    Ok(out)
+
+    fn add(&mut self, task: &Task<'_>, tiles: &[Tile], found: &[Sums]) {
+        let mut done = 0;
+        for run in tiles.chunk_by(|a, b| a.tensor == b.tensor) {
+            let found = &found[done..done + run.len()];
+            done += run.len();
+            self.second.par_chunks_mut(GRAIN).enumerate().for_each(|(c, sums)| {
+                for tile in found {
+                    let part = &tile.second[c * GRAIN..];
+                    sums.iter_mut().zip(part).for_each(|(s, x)| s.iter_mut().zip(x).for_each(|(s, x)| s.add(*x)));
+                }
+            });
+            for tile in found {
+                self.fourth.iter_mut().zip(&tile.fourth).for_each(|(s, x)| s.add(*x));
+            }
+            let (tensor, last) = (run[0].tensor, run[run.len() - 1]);
+            if last.start + last.len == task.common[tensor].len {
+                self.close(&task.rows_of[tensor]);
+            }
+        }
+    }
+
+    /// The tensor is complete: adds it to its rows.
+    fn close(&mut self, rows: &[usize]) {
+        for (i, sums) in self.second.iter_mut().enumerate() {
+            let values = sums.map(Sum::value);
+            self.parts[i].iter_mut().zip(values).for_each(|(s, x)| s.add(x));
+            let value = tree(values);
+            rows.iter().for_each(|&r| self.rows[r][i].add(value));
+            *sums = [Sum::default(); PARTS];
+        }
+        for (whole, sum) in self.whole_fourth.iter_mut().zip(&mut self.fourth) {
+            whole.add(std::mem::take(sum).value());
+        }
+    }
+
+    fn finish(self, pairs: usize) -> Measured {
+        let mut out = Measured::default();
+        for row in self.rows {
+            let mut values: Vec<f64> = row.into_iter().map(Sum::value).collect();
+            out.norm.push(values.split_off(pairs));
+            out.second.push(values);
+        }
+        out.parts = self.parts[..pairs].iter().map(|p| p.map(Sum::value)).collect();
+        out.fourth = self.whole_fourth.iter().take(pairs).map(|s| s.value()).collect();
+        out
+    }
 }

@@ -95,20 +95,21 @@ fn a_million_empty_tensors_are_refused() {
     }
 }
 
+/// A bare pickle is never opened; the other checkpoints are compared without it.
 #[test]
-fn pickles_are_refused_by_name_and_what_to_do() {
+fn bare_pickles_are_refused_by_name_and_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("step1.pt"), b"cos\nsystem\n(S'touch ran'\ntR.").unwrap();
-    let refused = |paths: &[std::path::PathBuf]| analyse(paths, &Options::default(), &()).unwrap_err().to_string();
-    let error = refused(&[dir.path().into()]);
-    assert!(error.contains("step1.pt") && error.contains("safetensors.torch.save_file"), "{error}");
-    let error = refused(&[dir.path().join("step1.pt"), dir.path().join("step1.pt")]);
-    assert!(error.contains("pickle"), "{error}");
-    let folder = dir.path().join("checkpoint-5");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::rename(dir.path().join("step1.pt"), folder.join("pytorch_model.bin")).unwrap();
-    let error = refused(&[dir.path().into()]);
-    assert!(error.contains("pytorch_model.bin"), "{error}");
+    write_series(dir.path(), &[2, 3, 4], &walk(60, &[2, 3, 4], 1.0, 0.0, 0.1, 1.0));
+    for bytes in [&b"cos\nsystem\n(S'touch ran'\ntR."[..], b"\x80\x02cposix\nsystem\nq\x00.", b"(lp0\nS'x'\np1\na."] {
+        std::fs::write(dir.path().join("step1.pt"), bytes).unwrap();
+        let a = analyse(&[dir.path().into()], &Options::default(), &()).unwrap();
+        let found = &a.summary.findings[0];
+        assert_eq!((a.summary.problems(), found.checkpoint.as_str()), (1, "step1.pt"));
+        assert!(
+            found.what.contains("a bare pickle") && found.what.contains("safetensors.torch.save_file"),
+            "{found:?}"
+        );
+    }
 }
 
 /// Names of tensors are mere names: nothing is read or written outside, and records carry them as text.

@@ -1,6 +1,6 @@
 //! `glasslab series`: checks and compares the checkpoints of any training.
 
-use crate::args::{Common, Detail, Series};
+use crate::args::{Common, Detail, Series, Sketch};
 use crate::output;
 use anyhow::{Result, bail};
 use glasslab_lab::series::{self, Options, Progress};
@@ -10,6 +10,16 @@ use std::process::ExitCode;
 
 /// Bytes read, on a terminal.
 struct Bytes(ProgressBar);
+
+impl Bytes {
+    fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        let style =
+            ProgressStyle::with_template("reading {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec} (left {eta})");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+}
 
 impl Progress for Bytes {
     fn begin(&self, bytes: u64) {
@@ -49,17 +59,15 @@ pub fn series(args: &Series, common: &Common) -> Result<ExitCode> {
     let Some(memory) = bytes(&args.memory) else {
         bail!("--memory {}: give a number of bytes > 0, as in 2GiB or 500MB", args.memory);
     };
-    let detail = match args.detail {
-        Detail::Whole => series::Detail::Whole,
-        Detail::Groups => series::Detail::Groups,
-        Detail::Tensors => series::Detail::Tensors,
+    let options = Options {
+        memory,
+        detail: detail(args.detail),
+        groups: args.group.clone(),
+        skip: args.skip.clone(),
+        key: args.key.clone(),
     };
-    let options = Options { memory, detail, groups: args.group.clone(), skip: args.skip.clone() };
     let place = args.out.clone().map(series::place).transpose()?;
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-    let style = ProgressStyle::with_template("reading {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec} (left {eta})");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let analysis = series::analyse(&args.paths, &options, &Bytes(bar))?;
+    let analysis = series::analyse(&args.paths, &options, &Bytes::new())?;
     output::text(common, &series::table(&analysis.summary));
     if let Some(dir) = &place {
         series::keep(dir, &args.paths, &options, &analysis)?;
@@ -67,6 +75,32 @@ pub fn series(args: &Series, common: &Common) -> Result<ExitCode> {
     }
     output::json(common, &json!(analysis.summary))?;
     Ok(if analysis.summary.problems() > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn detail(detail: Detail) -> series::Detail {
+    match detail {
+        Detail::Whole => series::Detail::Whole,
+        Detail::Groups => series::Detail::Groups,
+        Detail::Tensors => series::Detail::Tensors,
+    }
+}
+
+/// Exit code 0 if all checkpoints were projected, 1 if some could not be read, 2 if none.
+pub fn sketch(args: &Sketch, common: &Common) -> Result<ExitCode> {
+    let options = Options {
+        detail: detail(args.detail),
+        groups: args.group.clone(),
+        skip: args.skip.clone(),
+        key: args.key.clone(),
+        ..Options::default()
+    };
+    let (written, findings) = series::project(&args.paths, &options, (args.seed, args.k), &args.out, &Bytes::new())?;
+    output::text(common, &series::findings(&findings));
+    let error = 100.0 * (2.0 / args.k as f64).sqrt();
+    let done = format!("{} sketches in {}; displacements within {error:.2} %", written.len(), args.out.display());
+    output::text(common, &done);
+    output::json(common, &json!({"sketches": written, "findings": findings, "seed": args.seed, "k": args.k}))?;
+    Ok(if findings.iter().any(|f| f.problem) { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 #[cfg(test)]
