@@ -33,7 +33,7 @@ pub struct Member {
 pub struct Drift {
     /// phi: 1 uniform drift, 0 diffusion, negative confinement.
     pub value: f64,
-    /// Its standard error ([`Estimate`]).
+    /// Its standard error ([`Estimate`]; of a recorder, over replicas, and NaN for one).
     pub error: f64,
     /// First step a.
     pub from: f64,
@@ -48,7 +48,7 @@ pub struct Exponent {
     pub waiting_time: f64,
     /// gamma = d ln Delta/d ln t over the last decade of its lags.
     pub gamma: f64,
-    /// Its standard error ([`Estimate`]).
+    /// Its standard error ([`Estimate`]; of a recorder, over replicas, and NaN for one).
     pub error: f64,
 }
 

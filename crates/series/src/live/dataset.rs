@@ -1,7 +1,7 @@
 //! From the looks of a recorder to records, and from the records of several recorders to those of an ensemble.
 
 use super::{Keep, Live};
-use crate::analysis::WINDOW;
+use crate::records::WINDOW;
 use glasslab_core::{Dataset, Fault, Record, Values};
 use glasslab_observe::{Curves, drift_fractions};
 use std::collections::BTreeMap;

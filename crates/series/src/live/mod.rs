@@ -131,7 +131,8 @@ impl Live {
             }
             Keep::Sketch { size, seed } => {
                 Sketch::new(seed, size)?;
-                let common: Vec<Common> = tensors.iter().map(|t| Common { name: t.name.clone(), len: t.len }).collect();
+                let of = |t: &Recorded| Common { name: t.name.clone(), len: t.len, entries: t.len as u64 };
+                let common: Vec<Common> = tensors.iter().map(of).collect();
                 for (name, members) in crate::layout::groups(&common, &[]) {
                     members.iter().for_each(|&i| row_of[i] = rows.len());
                     rows.push((name, members.iter().map(|&i| tensors[i].len).sum()));

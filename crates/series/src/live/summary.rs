@@ -1,6 +1,6 @@
 //! What the records of one or several recorders say, in a few numbers and a verdict.
 
-use crate::analysis::{Drift, Exponent};
+use crate::summary::{Drift, Exponent};
 use glasslab_core::sum::mean_and_error;
 use glasslab_core::{Dataset, Fault, Space, Streams};
 use glasslab_observe::{Curves, Evidence, judge};
@@ -61,8 +61,10 @@ pub fn judged(data: &Dataset, seed: u64) -> Result<LiveSummary, Fault> {
     let widest = |from: f64| {
         let pairs = (0..waits).filter(|&a| times[a] >= from).flat_map(|a| (a + 1..waits).rev().map(move |b| (a, b)));
         let of = |(a, b): (usize, usize)| {
-            let value = mean(drifts.chunks(waits * waits).filter_map(|r| r.get(a * waits + b).copied()).collect());
-            Drift { value, from: times[a], through: times[b] }
+            // The standard error is over replicas, NaN for one.
+            let all = drifts.chunks(waits * waits).filter_map(|r| r.get(a * waits + b).copied());
+            let (value, error) = mean_and_error(all);
+            Drift { value, error, from: times[a], through: times[b] }
         };
         pairs.map(of).find(|d| d.value.is_finite())
     };
@@ -74,8 +76,8 @@ pub fn judged(data: &Dataset, seed: u64) -> Result<LiveSummary, Fault> {
                 curve.exponent(longest / 10.0, longest)
             })
             .collect();
-        let gamma = mean(found);
-        gamma.is_finite().then_some(Exponent { waiting_time: times[w], gamma })
+        let (gamma, error) = mean_and_error(found);
+        gamma.is_finite().then_some(Exponent { waiting_time: times[w], gamma, error })
     };
     let mut exponents: Vec<Exponent> = (0..5).filter_map(|i| gamma(waits.saturating_sub(1) * i / 6)).collect();
     exponents.dedup_by(|a, b| a.waiting_time == b.waiting_time);
