@@ -2,6 +2,7 @@
 //! native Steppers that train many replicas at speed.
 
 pub mod data;
+mod derivatives;
 mod kernels;
 pub mod layers;
 mod loss;
@@ -12,7 +13,7 @@ mod trained;
 mod zoo;
 
 pub use data::{DataEntry, DataSet, Training, TrainingChoice, datasets};
-pub use loss::Loss;
+pub use loss::{Loss, target};
 pub use network::Network;
 pub use trained::Trained;
-pub use zoo::{entries, fully_connected, small_net, toy};
+pub use zoo::{Hidden, Mlp, Parametrisation, entries, fully_connected, mlp, small_net, toy};

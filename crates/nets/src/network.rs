@@ -2,7 +2,7 @@
 //! to.
 
 use crate::kernels::Real;
-use crate::layers::{Activation, Layer, Linear, Pointwise};
+use crate::layers::Layer;
 use crate::loss::{Loss, is_wrong};
 use glasslab_core::{Block, Streams};
 use rayon::prelude::*;
@@ -81,18 +81,6 @@ impl Network {
         });
         let ranges = ranges.collect();
         Self { layers, links, ranges, loss }
-    }
-
-    /// Linear layers of the given widths [inputs, ..., outputs] with ReLU between, and `last` on the outputs.
-    pub fn dense(widths: &[usize], last: Option<Activation>, loss: Loss) -> Self {
-        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
-        for (i, w) in widths.windows(2).enumerate() {
-            layers.push(Box::new(Linear::new(w[0], w[1])));
-            let activation = if i + 2 < widths.len() { Some(Activation::Relu) } else { last };
-            layers
-                .extend(activation.map(|activation| Box::new(Pointwise { units: w[1], activation }) as Box<dyn Layer>));
-        }
-        Self::new(layers, loss)
     }
 
     /// Number N of parameters.
@@ -200,7 +188,8 @@ impl Network {
         self.layers.iter().map(|l| l.outputs()).sum()
     }
 
-    fn forward<T: Real>(&self, x: &[T], inputs: &[T], samples: usize, outputs: &mut Vec<Vec<T>>) {
+    /// Fills `outputs` with the values after each layer, [B, width] each.
+    pub(crate) fn forward<T: Real>(&self, x: &[T], inputs: &[T], samples: usize, outputs: &mut Vec<Vec<T>>) {
         outputs.resize_with(self.layers.len(), Vec::new);
         let couples = self.couples();
         for (i, (layer, range)) in self.layers.iter().zip(&self.ranges).enumerate() {
@@ -239,34 +228,58 @@ impl Network {
         squares: bool,
         tape: &mut Tape<T>,
     ) -> Sums {
-        let (classes, couples) = (self.outputs(), self.couples());
-        let Tape { outputs, slopes, spare, parts } = tape;
-        self.forward(x, inputs, labels.len(), outputs);
+        let classes = self.outputs();
+        self.forward(x, inputs, labels.len(), &mut tape.outputs);
         let mut sums = Sums::default();
-        let mut slope = spare.pop().unwrap_or_default();
+        let mut slope = tape.spare.pop().unwrap_or_default();
         slope.resize(labels.len() * classes, T::ZERO);
-        let last = &outputs[outputs.len() - 1];
+        let last = &tape.outputs[self.layers.len() - 1];
         for ((f, d), &label) in last.chunks_exact(classes).zip(slope.chunks_exact_mut(classes)).zip(labels) {
             sums.loss += self.loss.sample(f, label.into(), d);
             sums.wrong += usize::from(is_wrong(f, label.into()));
         }
         let Some(gradient) = gradient else {
-            spare.push(slope);
+            tape.spare.push(slope);
             return sums;
         };
         let mut norms = vec![0.0; if squares { labels.len() } else { 0 }];
-        slopes.resize_with(self.layers.len() + 1, Vec::new);
-        slopes[self.layers.len()] = slope;
-        for (at, (layer, range)) in self.layers.iter().zip(&self.ranges).enumerate().rev() {
-            let slope = std::mem::take(&mut slopes[at + 1]);
-            let Link { from, add } = self.links[at];
-            let input = value(inputs, outputs, from);
-            let pass = T::layer(&**layer);
-            let split = couples && !layer.threads_itself();
-            let own = &mut gradient[range.clone()];
-            if split && !own.is_empty() {
+        self.add_gradient(x, inputs, slope, gradient, squares.then_some(&mut norms[..]), tape);
+        sums.squares = norms.iter().sum();
+        sums
+    }
+
+    /// Outputs [B, C] of a chunk of inputs [B, inputs].
+    pub(crate) fn outputs_of<'a, T: Real>(&self, x: &[T], inputs: &[T], tape: &'a mut Tape<T>) -> &'a [T] {
+        self.forward(x, inputs, inputs.len() / self.inputs(), &mut tape.outputs);
+        &tape.outputs[self.layers.len() - 1]
+    }
+
+    /// After `outputs_of`: `gradient` [N] grows by J^T u, u [B, C].
+    pub(crate) fn vec_jacobian<T: Real>(&self, x: &[T], inputs: &[T], u: &[T], gradient: &mut [T], tape: &mut Tape<T>) {
+        let mut slope = tape.spare.pop().unwrap_or_default();
+        slope.clear();
+        slope.extend_from_slice(u);
+        self.add_gradient(x, inputs, slope, gradient, None, tape);
+    }
+
+    /// From the outputs' cotangents `slope` [B, C] to the parameters; `norms` \[B\] grow by the squares of each sample's part.
+    fn add_gradient<T: Real>(
+        &self,
+        x: &[T],
+        inputs: &[T],
+        slope: Vec<T>,
+        gradient: &mut [T],
+        mut norms: Option<&mut [f64]>,
+        tape: &mut Tape<T>,
+    ) {
+        let (samples, couples) = (inputs.len() / self.inputs(), self.couples());
+        let Tape { outputs, slopes, spare, parts } = tape;
+        self.pull_back(x, inputs, outputs, slope, slopes, spare, |at, input, slope| {
+            let layer = &self.layers[at];
+            let (pass, own) = (T::layer(&**layer), &mut gradient[self.ranges[at].clone()]);
+            if couples && !layer.threads_itself() && !own.is_empty() {
                 // Groups of samples, summed in their order.
-                let size = labels.len().div_ceil(PARTS);
+                let size = samples.div_ceil(PARTS);
                 let n = own.len();
                 parts.clear();
                 parts.resize(PARTS * n, T::ZERO);
@@ -274,16 +287,41 @@ impl Network {
                 parts.par_chunks_mut(n).zip(groups).for_each(|(part, (i, d))| pass.gradient(i, d, part));
                 parts.chunks(n).for_each(|part| plus(own, part));
             } else {
-                pass.gradient(input, &slope, own);
+                pass.gradient(input, slope, own);
             }
-            if squares {
-                pass.sample_squares(input, &slope, &mut norms);
+            if let Some(norms) = &mut norms {
+                pass.sample_squares(input, slope, norms);
             }
+        });
+    }
+
+    /// Takes the outputs' cotangents `slope` [B, C] down the layers: `visit(layer, input, cotangent of its output)` for each, the
+    /// last one first. `slopes` and `spare` are work space.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn pull_back<T: Real>(
+        &self,
+        x: &[T],
+        inputs: &[T],
+        outputs: &[Vec<T>],
+        slope: Vec<T>,
+        slopes: &mut Vec<Vec<T>>,
+        spare: &mut Vec<Vec<T>>,
+        mut visit: impl FnMut(usize, &[T], &[T]),
+    ) {
+        let couples = self.couples();
+        slopes.resize_with(self.layers.len() + 1, Vec::new);
+        slopes[self.layers.len()] = slope;
+        for (at, (layer, range)) in self.layers.iter().zip(&self.ranges).enumerate().rev() {
+            let slope = std::mem::take(&mut slopes[at + 1]);
+            let Link { from, add } = self.links[at];
+            let input = value(inputs, outputs, from);
+            visit(at, input, &slope);
             if from > 0 {
+                let pass = T::layer(&**layer);
                 let mut by_input = spare.pop().unwrap_or_default();
                 by_input.resize(input.len(), T::ZERO);
                 let x = &x[range.clone()];
-                if split {
+                if couples && !layer.threads_itself() {
                     let (i, o) = (SHARE * layer.inputs(), SHARE * layer.outputs());
                     let values = input.par_chunks(i).zip(outputs[at].par_chunks(o)).zip(slope.par_chunks(o));
                     by_input.par_chunks_mut(i).zip(values).for_each(|(by_input, ((input, output), by_output))| {
@@ -299,22 +337,28 @@ impl Network {
                 _ => spare.push(slope),
             }
         }
-        sums.squares = norms.iter().sum();
-        sums
+    }
+
+    /// The layers, each with what it works on and its part of x.
+    pub(crate) fn layers(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (&dyn Layer, Link, Range<usize>)> + ExactSizeIterator {
+        let parts = self.links.iter().zip(&self.ranges);
+        self.layers.iter().zip(parts).map(|(layer, (link, range))| (&**layer, *link, range.clone()))
     }
 }
 
 /// The value of this number.
-fn value<'a, T>(inputs: &'a [T], outputs: &'a [Vec<T>], number: usize) -> &'a [T] {
+pub(crate) fn value<'a, T>(inputs: &'a [T], outputs: &'a [Vec<T>], number: usize) -> &'a [T] {
     if number == 0 { inputs } else { &outputs[number - 1] }
 }
 
-fn plus<T: Real>(total: &mut [T], more: &[T]) {
+pub(crate) fn plus<T: Real>(total: &mut [T], more: &[T]) {
     total.iter_mut().zip(more).for_each(|(t, m)| *t += *m);
 }
 
 /// Adds `more` to a derivative, which is empty as long as it is zero.
-fn give<T: Real>(slope: &mut Vec<T>, more: Vec<T>, spare: &mut Vec<Vec<T>>) {
+pub(crate) fn give<T: Real>(slope: &mut Vec<T>, more: Vec<T>, spare: &mut Vec<Vec<T>>) {
     if slope.is_empty() {
         *slope = more;
     } else {

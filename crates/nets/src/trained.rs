@@ -40,7 +40,14 @@ pub struct Trained {
 }
 
 impl Trained {
-    fn together(&self) -> usize {
+    pub(crate) fn check_batch(&self, batch: &[u32]) -> Result<(), Fault> {
+        match batch.iter().find(|&&b| b as usize >= self.training.len()) {
+            Some(bad) => Err(Fault::input("batch", bad, format!("give sample numbers below {}", self.training.len()))),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn together(&self) -> usize {
         if self.dense.is_some() { CHUNK } else { IMAGES }
     }
 
@@ -55,7 +62,7 @@ impl Trained {
     }
 
     /// The network as it acts on single samples: with these buffers, or with the statistics of the training set at x.
-    fn settled<T: Real>(&self, x: &[T], buffers: Slice<'_>) -> Result<Cow<'_, Network>, Fault> {
+    pub(crate) fn settled<T: Real>(&self, x: &[T], buffers: Slice<'_>) -> Result<Cow<'_, Network>, Fault> {
         if !self.network.couples() {
             return Ok(Cow::Borrowed(&self.network));
         }
@@ -220,6 +227,18 @@ impl System for Trained {
     fn gradient_noise(&self) -> Option<&dyn GradientNoise> {
         Some(self)
     }
+
+    fn hessian(&self) -> Option<&dyn HessianVec> {
+        Some(self)
+    }
+
+    fn predict(&self) -> Option<&dyn Predict> {
+        Some(self)
+    }
+
+    fn tangent(&self) -> Option<&dyn Tangent> {
+        Some(self)
+    }
 }
 
 impl Subsample for Trained {
@@ -230,9 +249,7 @@ impl Subsample for Trained {
     fn batch_energy_force(&self, x: &[f64], batch: &[u32], force: &mut [f64]) -> Result<f64, Fault> {
         Fault::check_len("positions", self.dof(), x.len())?;
         Fault::check_len("forces", self.dof(), force.len())?;
-        if let Some(bad) = batch.iter().find(|&&b| b as usize >= self.training.len()) {
-            return Err(Fault::input("batch", bad, format!("give sample numbers below {}", self.training.len())));
-        }
+        self.check_batch(batch)?;
         if batch.is_empty() {
             return Err(Fault::input("batch", "[]", "give at least one sample"));
         }

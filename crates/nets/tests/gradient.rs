@@ -2,6 +2,7 @@
 
 use glasslab_core::parameter::Build;
 use glasslab_core::*;
+use glasslab_nets::layers::Initial;
 use glasslab_nets::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -21,6 +22,9 @@ fn worst(system: &dyn System, force_of: impl Fn(&[f64], &mut [f64]) -> f64, seed
     let (mut x, mut d, mut force) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
     system.initial(Streams::new(seed), 0, &mut x).unwrap();
     system.initial(Streams::new(seed), 1, &mut d).unwrap();
+    // With biases of exactly 0, units above a layer of dead ones sit on their kink.
+    x.iter_mut().filter(|x| **x == 0.0).for_each(|x| *x = 0.05);
+    d.iter_mut().filter(|d| **d == 0.0).for_each(|d| *d = 0.3);
     force_of(&x, &mut force);
     let shifted = |s: f64| -> Vec<f64> { x.iter().zip(&d).map(|(x, d)| x + s * d).collect() };
     let off = |h: f64| {
@@ -30,11 +34,39 @@ fn worst(system: &dyn System, force_of: impl Fn(&[f64], &mut [f64]) -> f64, seed
     [1e-5, 1e-6, 1e-7].map(off).into_iter().fold(f64::INFINITY, f64::min)
 }
 
-fn systems() -> [Trained; 3] {
-    [
+fn systems() -> Vec<Trained> {
+    let mut all = vec![
         toy(6, training(20)).unwrap(),
         fully_connected(&[7, 5], training(20)).unwrap(),
         fully_connected(&[], training(20)).unwrap(),
+    ];
+    all.extend(shapes().iter().map(|shape| mlp(shape, training(20)).unwrap()));
+    all
+}
+
+/// Every activation, loss, parametrisation, law and number of outputs at least once.
+fn shapes() -> Vec<Mlp> {
+    let base = Mlp { widths: vec![6, 5], ..Mlp::default() };
+    let soft = Loss::SoftHinge { margin: 1.0, beta: 3.0 };
+    let standard = Mlp {
+        widths: vec![6, 5, 4],
+        hidden: Hidden::Relu,
+        parametrisation: Parametrisation::Standard,
+        initial: Initial::Orthogonal,
+        bias: 1.0,
+        loss: Loss::QuadraticHinge { margin: 1.0 },
+        binary: true,
+    };
+    vec![
+        Mlp { loss: soft, ..base.clone() },
+        Mlp { hidden: Hidden::Softplus(5.0), bias: 0.1, ..base.clone() },
+        Mlp { hidden: Hidden::Tanh(2.0), loss: Loss::MeanSquare, bias: 0.3, ..base.clone() },
+        Mlp { hidden: Hidden::Tanh(1.0), loss: Loss::LogLikelihood, ..base.clone() },
+        Mlp { loss: Loss::LogLikelihood, binary: false, ..base.clone() },
+        Mlp { loss: Loss::QuadraticHinge { margin: 1.0 }, binary: false, ..base.clone() },
+        Mlp { widths: vec![], loss: soft, ..base.clone() },
+        Mlp { loss: Loss::Hinge { margin: 1.0 }, ..base },
+        standard,
     ]
 }
 
@@ -66,6 +98,41 @@ fn broken_forces_are_found() {
         let most =
             |broken: &dyn Fn(&[f64], &mut [f64]) -> f64| (0..5).map(|s| worst(&system, broken, s)).fold(0.0, f64::max);
         assert!(most(&scaled) > 2e-7 && most(&no_bias) > 2e-7, "{}", system.name());
+    }
+}
+
+/// H v against differences of the force, for every network, loss and activation, at several points.
+#[test]
+fn hessians_are_slopes_of_forces() {
+    for system in systems() {
+        let mut x = vec![0.0; system.dof()];
+        for replica in 0..3 {
+            system.initial(Streams::new(8), replica, &mut x).unwrap();
+            let hessian = system.hessian().unwrap();
+            x.iter_mut().filter(|x| **x == 0.0).for_each(|x| *x = 0.05);
+            if system.network.loss == (Loss::Hinge { margin: 1.0 }) {
+                x.iter_mut().for_each(|x| *x *= 1.5);
+            }
+            glasslab_testkit::hessian_is_slope_of_force(&system, hessian, &x, 1e-14).unwrap();
+        }
+    }
+}
+
+/// The same check rejects the Gauss-Newton matrix in the Hessian's place, wherever the network is not linear.
+#[test]
+fn broken_hessians_are_found() {
+    struct GaussNewton<'a>(&'a Trained);
+    impl HessianVec for GaussNewton<'_> {
+        fn hessian_vec(&self, x: &[f64], v: &[f64], out: &mut [f64]) -> Result<(), Fault> {
+            self.0.gauss_newton_vec(x, v, out)
+        }
+    }
+    for system in systems() {
+        let mut x = vec![0.0; system.dof()];
+        system.initial(Streams::new(8), 0, &mut x).unwrap();
+        let linear = system.layout().iter().filter(|b| b.name.ends_with("weight")).count() == 1;
+        let verdict = glasslab_testkit::hessian_is_slope_of_force(&system, &GaussNewton(&system), &x, 1e-14);
+        assert_eq!(verdict.is_ok(), linear, "{} {verdict:?}", system.name());
     }
 }
 

@@ -6,9 +6,11 @@
 
 pub mod broken;
 pub mod forces;
+mod hessians;
 pub mod oracles;
 pub mod steppers;
 pub mod toys;
 
 pub use forces::{force_is_minus_gradient, many_is_one_by_one};
+pub use hessians::hessian_is_slope_of_force;
 pub use steppers::stepper_contract;

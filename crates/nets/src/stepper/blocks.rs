@@ -3,9 +3,8 @@
 #![allow(unsafe_code)]
 
 use super::engine::{Shared, Stage};
-use super::head;
+use super::head::{self, Head};
 use crate::kernels::{Finish, Left, Listed, Real, Step, Strided, Table, padded, sweep};
-use crate::zoo::Head;
 use pulp::{Simd, WithSimd};
 
 /// Addresses of a stage's arrays.

@@ -1,6 +1,7 @@
 //! One step of one dense network: forward and back for blocks of samples, then gradient and update for tiles of weights.
 
 use super::blocks::Block;
+use super::head::Head;
 use super::update::{Law, Piece, Seen, Update};
 use crate::data::Training;
 use crate::kernels::{Buffer, Real, padded};
@@ -125,7 +126,7 @@ impl<T: Real> Space<T> {
     #[allow(clippy::too_many_arguments)]
     pub fn step(
         &mut self,
-        dense: &Dense,
+        head: Head,
         training: &Training,
         batch: &[u32],
         law: Law,
@@ -154,7 +155,7 @@ impl<T: Real> Space<T> {
                 let from = block * T::COLUMNS;
                 let to = (from + T::COLUMNS).min(inputs.len());
                 arch.dispatch(Block {
-                    head: dense.head,
+                    head,
                     x: x_read,
                     work: &work,
                     columns,

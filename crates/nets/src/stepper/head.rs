@@ -2,7 +2,30 @@
 #![allow(unsafe_code)]
 
 use crate::kernels::Real;
-use crate::zoo::Head;
+use crate::loss::Loss;
+use crate::zoo::{Bend, Dense};
+
+/// The heads that run on whole vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// Sigmoid outputs, mean squared error.
+    SigmoidMeanSquare,
+    /// Log-likelihood of the softmax.
+    LogLikelihood,
+}
+
+impl Head {
+    /// The head of a network whose layers the fused kernels know.
+    pub fn of(dense: &Dense) -> Option<Self> {
+        let plain = dense.scales.iter().all(|s| *s == 1.0) && dense.biases.iter().all(|b| *b == Some(1.0));
+        match (dense.sigmoid, dense.loss, dense.bend) {
+            _ if !plain || dense.widths.last() == Some(&1) => None,
+            (true, Loss::MeanSquare, Bend::Relu) => Some(Head::SigmoidMeanSquare),
+            (false, Loss::LogLikelihood, Bend::Relu) => Some(Head::LogLikelihood),
+            _ => None,
+        }
+    }
+}
 
 /// Most columns of a block: `COLUMNS` of f32.
 const MOST: usize = 64;

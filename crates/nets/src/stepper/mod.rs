@@ -10,8 +10,10 @@ mod update;
 use crate::data::Training;
 use crate::kernels::{Buffer, Real};
 use crate::trained::Trained;
+use crate::zoo::Dense;
 use engine::{Moved, Space};
 use glasslab_core::*;
+use head::Head;
 use layered::Layered;
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,6 +99,11 @@ impl<T: Real> Native<T> {
         self.system.network.dof()
     }
 
+    /// The network, if the fused kernels know its layers.
+    fn fused(&self) -> Option<(&Dense, Head)> {
+        self.system.dense.as_ref().and_then(|dense| Some((dense, Head::of(dense)?)))
+    }
+
     fn training(&self) -> &Training {
         &self.system.training
     }
@@ -114,8 +121,10 @@ impl<T: Real> Native<T> {
             return 0;
         }
         let spare = self.engines.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut engine = spare.unwrap_or_else(|| match &self.system.dense {
-            Some(dense) => Engine::Dense(Space::new(dense, self.training(), self.batch, rayon::current_num_threads())),
+        let mut engine = spare.unwrap_or_else(|| match self.fused() {
+            Some((dense, _)) => {
+                Engine::Dense(Space::new(dense, self.training(), self.batch, rayon::current_num_threads()))
+            }
             None => Engine::Layered(Layered::new(&self.system, self.batch)),
         });
         let all: Vec<u32> = if self.descent { (0..self.training().len() as u32).collect() } else { Vec::new() };
@@ -125,8 +134,8 @@ impl<T: Real> Native<T> {
             let law = update::Law { rate: self.rate.at(step as f64), momentum: self.momentum };
             tried += 1;
             let (x, v, running) = (&mut replica.x, &mut replica.v, &mut replica.buffers);
-            let moved = match (&mut engine, &self.system.dense) {
-                (Engine::Dense(space), Some(dense)) => space.step(dense, self.training(), batch, law, x, v, threads),
+            let moved = match (&mut engine, self.fused()) {
+                (Engine::Dense(space), Some((_, head))) => space.step(head, self.training(), batch, law, x, v, threads),
                 (Engine::Layered(layered), _) => layered.step(&self.system, batch, law, x, v, running, threads > 1),
                 (Engine::Dense(_), None) => unreachable!("made for a dense network"),
             };

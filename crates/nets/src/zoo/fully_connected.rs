@@ -1,7 +1,8 @@
 //! The fully connected network: hidden layers of ReLU, log-likelihood.
 
-use super::{CITATIONS, Dense, Head, data_parameters};
+use super::{CITATIONS, Dense, data_parameters};
 use crate::data::Training;
+use crate::loss::Loss;
 use crate::trained::Trained;
 use glasslab_core::{Entry, Fault, Method, Parameter};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub fn fully_connected(hidden: &[usize], training: Training) -> Result<Trained, 
     if let Some(bad) = widths.iter().find(|&&w| w == 0) {
         return Err(Fault::input("widths", bad, "give at least 1 unit in each layer"));
     }
-    Dense { widths, head: Head::LogLikelihood }.train("fully-connected", "widths", training)
+    Dense::plain(widths, false, Loss::LogLikelihood).train("fully-connected", "widths", CITATIONS, training)
 }
 
 pub(super) fn entry() -> Entry {

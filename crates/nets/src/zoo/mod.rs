@@ -1,60 +1,104 @@
 //! The networks that have a name.
 
 mod fully_connected;
+mod mlp;
 mod small_net;
 mod toy;
 
 pub use fully_connected::fully_connected;
+pub use mlp::{Hidden, Mlp, Parametrisation, mlp};
 pub use small_net::small_net;
 pub use toy::toy;
 
 use crate::data::{DataSet, Training, TrainingChoice};
-use crate::layers::Activation;
+use crate::layers::{Activation, Initial, Layer, Linear, Pointwise, Silu, Softplus};
 use crate::loss::Loss;
 use crate::network::Network;
 use crate::trained::Trained;
 use glasslab_core::parameter::Build;
 use glasslab_core::{Citation, Entry, Fault, Parameter, Parameters};
 
-/// The shape of a chain of dense layers with ReLU between.
+/// The shape of a chain of dense layers with one nonlinearity between.
 #[derive(Clone, Debug)]
 pub(crate) struct Dense {
     /// Inputs, hidden widths, outputs.
     pub widths: Vec<usize>,
-    pub head: Head,
+    /// Factor on the weights of each layer.
+    pub scales: Vec<f64>,
+    /// Factor on the biases of each layer, if it has any.
+    pub biases: Vec<Option<f64>>,
+    /// Law of the initial weights and biases.
+    pub initial: Initial,
+    /// Nonlinearity of hidden units.
+    pub bend: Bend,
+    /// Sigmoid on the outputs.
+    pub sigmoid: bool,
+    /// The loss.
+    pub loss: Loss,
 }
 
-/// What stands on the last linear layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Head {
-    /// Sigmoid outputs, mean squared error.
-    SigmoidMeanSquare,
-    /// Log-likelihood of the softmax.
-    LogLikelihood,
+/// A nonlinearity of one unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Bend {
+    Relu,
+    Tanh,
+    Softplus(f64),
+    Silu(f64),
+}
+
+impl Bend {
+    fn layer(self, units: usize) -> Box<dyn Layer> {
+        match self {
+            Bend::Relu => Box::new(Pointwise { units, activation: Activation::Relu }),
+            Bend::Tanh => Box::new(Pointwise { units, activation: Activation::Tanh }),
+            Bend::Softplus(beta) => Box::new(Softplus { units, beta }),
+            Bend::Silu(slope) => Box::new(Silu { units, slope }),
+        }
+    }
 }
 
 impl Dense {
+    /// ReLU between, PyTorch's initial weights, nothing scaled.
+    pub fn plain(widths: Vec<usize>, sigmoid: bool, loss: Loss) -> Self {
+        let layers = widths.len() - 1;
+        let (scales, biases) = (vec![1.0; layers], vec![Some(1.0); layers]);
+        Self { widths, scales, biases, initial: Initial::Uniform, bend: Bend::Relu, sigmoid, loss }
+    }
+
     pub fn network(&self) -> Network {
-        match self.head {
-            Head::SigmoidMeanSquare => Network::dense(&self.widths, Some(Activation::Sigmoid), Loss::MeanSquare),
-            Head::LogLikelihood => Network::dense(&self.widths, None, Loss::LogLikelihood),
+        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+        for (l, w) in self.widths.windows(2).enumerate() {
+            let (scale, bias) = (self.scales[l], self.biases[l]);
+            layers.push(Box::new(Linear { inputs: w[0], outputs: w[1], scale, bias, initial: self.initial }));
+            if l + 2 < self.widths.len() {
+                layers.push(self.bend.layer(w[1]));
+            } else if self.sigmoid {
+                layers.push(Box::new(Pointwise { units: w[1], activation: Activation::Sigmoid }));
+            }
         }
+        Network::new(layers, self.loss)
     }
 
     /// Number of weights and biases; `None` if it is absurd (2^31 or more).
     fn dof(&self) -> Option<usize> {
-        self.widths.windows(2).try_fold(0_usize, |n, w| {
-            let layer = w[0].checked_add(1)?.checked_mul(w[1])?;
+        self.widths.windows(2).zip(&self.biases).try_fold(0_usize, |n, (w, bias)| {
+            let layer = w[0].checked_add(usize::from(bias.is_some()))?.checked_mul(w[1])?;
             n.checked_add(layer).filter(|n| *n < 1 << 31)
         })
     }
 
-    fn train(self, name: &'static str, field: &str, training: Training) -> Result<Trained, Fault> {
+    fn train(
+        self,
+        name: &'static str,
+        field: &str,
+        citations: &'static [Citation],
+        training: Training,
+    ) -> Result<Trained, Fault> {
         if self.dof().is_none() {
             let fix = "give fewer units: a network has less than 2^31 weights";
             return Err(Fault::input(field, format!("{:?}", &self.widths[1..self.widths.len() - 1]), fix));
         }
-        Ok(Trained { name, citations: CITATIONS, network: self.network(), training, dense: Some(self) })
+        Ok(Trained { name, citations, network: self.network(), training, dense: Some(self) })
     }
 }
 
@@ -94,5 +138,5 @@ fn training(parameters: &Parameters, build: &Build) -> Result<Training, Fault> {
 
 /// All networks, for the registry.
 pub fn entries() -> Vec<Entry> {
-    vec![toy::entry(), fully_connected::entry(), small_net::entry()]
+    vec![toy::entry(), fully_connected::entry(), mlp::entry(), small_net::entry()]
 }

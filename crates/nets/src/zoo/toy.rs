@@ -1,7 +1,8 @@
 //! The toy model: one hidden layer of m ReLU, sigmoid outputs, squared error.
 
-use super::{CITATIONS, Dense, Head, data_parameters};
+use super::{CITATIONS, Dense, data_parameters};
 use crate::data::Training;
+use crate::loss::Loss;
 use crate::trained::Trained;
 use glasslab_core::{Entry, Fault, Method, Parameter};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 /// N = m (inputs + 1) + C (m + 1). Source: Baity-Jesi et al. 2018, "Toy Model". Checked by `cross` (PyTorch).
 pub fn toy(hidden: usize, training: Training) -> Result<Trained, Fault> {
     let widths = vec![training.data.inputs(), hidden, training.data.classes];
-    Dense { widths, head: Head::SigmoidMeanSquare }.train("toy", "hidden", training)
+    Dense::plain(widths, true, Loss::MeanSquare).train("toy", "hidden", CITATIONS, training)
 }
 
 pub(super) fn entry() -> Entry {
