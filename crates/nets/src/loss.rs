@@ -163,7 +163,8 @@ impl Loss {
 /// of its target; NaN anywhere counts as wrong.
 pub(crate) fn is_wrong<T: Real>(outputs: &[T], label: usize) -> bool {
     if let [f] = outputs {
-        return !(f.to_f64() * target(label as u16) > 0.0);
+        let margin = f.to_f64() * target(label as u16);
+        return margin <= 0.0 || margin.is_nan();
     }
     let ahead = |(c, f): (usize, &T)| match f.partial_cmp(&outputs[label]) {
         None | Some(std::cmp::Ordering::Greater) => true,
