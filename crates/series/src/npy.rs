@@ -2,7 +2,7 @@
 //! never read.
 //!
 //! Source: NumPy Enhancement Proposal 1, "A Simple File Format for NumPy Arrays" (versions 1 to 3). `|V2` is read as bfloat16, as which
-//! the package `ml_dtypes` stores it. Checked by `tests/formats.rs` and `tests/hostile_archives.rs`.
+//! the package `ml_dtypes` stores it. Checked by `tests/formats.rs` and `tests/hostile.rs`.
 
 use crate::dtype::Dtype;
 use crate::error::{SeriesError, io, refused};

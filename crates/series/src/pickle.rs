@@ -5,7 +5,7 @@
 //! a tensor of a storage. Memory is at most a small multiple of the pickle, which is at most 32 MiB.
 //!
 //! Source: CPython, Lib/pickletools.py (protocols 0 to 5); PyTorch, torch/_utils.py and torch/serialization.py (the layout of a
-//! zip checkpoint since 1.6). Checked by `tests/hostile_archives.rs` and `tests/formats.rs`.
+//! zip checkpoint since 1.6). Checked by `tests/hostile.rs` and `tests/formats.rs`.
 
 use crate::dtype::Dtype;
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! The directory of a zip archive, read with distrust: sizes, overlaps and compression ratios are checked before anything is used.
 //!
 //! Source: PKWARE, "APPNOTE.TXT, .ZIP File Format Specification", 6.3.10 (with zip64). Members are looked up by name and never
-//! become paths. Checked by `tests/hostile_archives.rs`.
+//! become paths. Checked by `tests/hostile.rs`.
 
 use crate::error::{SeriesError, io, refused};
 use crate::header::TENSORS;

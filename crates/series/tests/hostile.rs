@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{walk, write_series};
+use common::{npy, npy_f32, pickle, torch, walk, write_series, zip};
 use glasslab_series::header::{HEADER_BYTES, read_header};
 use glasslab_series::{Options, analyse};
 use std::path::Path;
@@ -148,4 +148,239 @@ fn incomplete_shards_and_two_models_in_a_folder_are_refused() {
     copy("a.safetensors");
     copy("b.safetensors");
     assert!(said().contains("a.safetensors, b.safetensors"), "{}", said());
+}
+
+/// What the series says of a file beside two good ones.
+fn refused(name: &str, bytes: &[u8]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(name), bytes).unwrap();
+    let error = analyse(&[dir.path().into()], &Options::default(), &()).unwrap_err().to_string();
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something was written");
+    assert!(error.len() < 3_000, "{} bytes", error.len());
+    error
+}
+
+/// Pickles that would run code when loaded, in every way that pickle knows: refused by the name of what they would call.
+#[test]
+fn pickles_that_would_run_code_are_refused_by_name() {
+    let good = pickle(&[("x", "0", 2, 0, &[2], &[1])]);
+    for (evil, word) in [
+        (&b"\x80\x02cposix\nsystem\nX\x09\x00\x00\x00touch ran\x85R."[..], "posix.system"),
+        (b"cos\nsystem\n(X\x09\x00\x00\x00touch rantR.", "os.system"),
+        (b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93\x8c\x011\x85R.", "builtins.eval"),
+        (b"\x80\x02(X\x01\x00\x00\x001ios\nsystem\n.", "opcode that makes an object"),
+        (b"\x80\x02cbuiltins\nset\n)\x81.", "opcode that makes an object"),
+        (b"\x80\x02(cbuiltins\nset\no.", "opcode that makes an object"),
+        (b"\x80\x02\x82\x01.", "registered extension"),
+        (b"\x80\x02ctorch\nload\n.", "torch.load"),
+        (b"\x80\x02ctorch._utils\n_import_dotted_name\n.", "torch._utils._import_dotted_name"),
+        (b"\x80\x02ctorch\nFloatStorage\nK\x03\x85R.", "torch.FloatStorage"),
+        (b"\x80\x02X\x01\x00\x00\x00x\x85Q.", "persistent id"),
+        (b"\x80\x02c\x1b[31mos\nx\n.", "\\u{1b}"),
+    ] {
+        let error = refused("step1.pt", &torch(evil, &[1.0, 2.0]));
+        assert!(error.contains(word) && error.contains("nothing of a pickle is run"), "should say `{word}`: {error}");
+        // In front of a good one as well.
+        let both = [&evil[..evil.len() - 1], b"0", &good[2..]].concat();
+        assert!(refused("step1.pt", &torch(&both, &[1.0, 2.0])).contains(word));
+    }
+}
+
+#[test]
+fn tensors_that_are_not_in_their_storage_are_refused() {
+    let values = [1.0_f32; 4];
+    for (tensor, word) in [
+        (("x", "0", 1 << 40, 0, &[1 << 40][..], &[1][..]), "entries in 16 bytes"),
+        (("x", "0", 4, 0, &[1 << 40], &[0]), "shape"),
+        (("x", "0", 4, 1, &[4], &[1]), "from entry 1 of 4"),
+        (("x", "0", 4, 0, &[2, 2], &[1 << 62, 1 << 62]), "shape"),
+        (("x", "0", 4, u64::MAX >> 1, &[2], &[1]), "shape"),
+        (("x", "0", 4, 0, &[1 << 33, 1 << 33], &[1, 1]), "shape"),
+        (("x", "1", 4, 0, &[4], &[1]), "not there"),
+        (("x", "0", 5, 0, &[4], &[1]), "5 entries in 16 bytes"),
+        (("x", "0", 4, 0, &[4, 1], &[1]), "stride"),
+    ] {
+        let error = refused("step1.pt", &torch(&pickle(&[tensor]), &values));
+        assert!(error.contains(word), "should say `{word}`: {error}");
+    }
+    let many: Vec<String> = (0..100).map(|i| i.to_string()).collect();
+    let views: Vec<_> = many.iter().map(|n| (n.as_str(), "0", 4_u64, 0_u64, &[4_u64][..], &[1_u64][..])).collect();
+    let one = torch(&pickle(&views), &values);
+    // 1,600 bytes of tensors in a file of some 14,000: views may share. A storage of 1 MB a hundred times may not.
+    std::fs::write(tempfile::tempdir().unwrap().path().join("x"), &one).unwrap();
+    let wide = vec![0.0_f32; 1 << 18];
+    let views: Vec<_> =
+        many.iter().map(|n| (n.as_str(), "0", 1_u64 << 18, 0_u64, &[1_u64 << 18][..], &[1_u64][..])).collect();
+    assert!(refused("step1.pt", &torch(&pickle(&views), &wide)).contains("bytes of all tensors"));
+}
+
+/// Peak memory of this process in bytes, where the kernel tells.
+fn peak() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()).unwrap_or(0) << 10
+}
+
+/// Bombs: of zeros, of references, of empty values, of members. Refused with less than 300 MB (Linux tells).
+#[test]
+fn bombs_are_refused_in_small_memory() {
+    let before = peak();
+    let zeros = vec![0_u8; 200 << 20];
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({},), }}\n", zeros.len() / 4);
+    let bomb = zip(&[("x.npy", &npy(&header, &zeros), true)]);
+    drop(zeros);
+    let made = peak();
+    assert!(bomb.len() < 2_000_000 && refused("step1.npz", &bomb).contains("zip bomb"));
+    // A dictionary that holds itself; one of 2^60 references.
+    let own = b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.";
+    assert!(
+        refused("step1.pt", &torch(own, &[1.0])).contains("state dict"),
+        "{}",
+        refused("step1.pt", &torch(own, &[1.0]))
+    );
+    let mut doubling = b"\x80\x02]q\x00".to_vec();
+    for i in 0..60_u8 {
+        doubling.extend([b']', b'q', i + 1, b'(', b'h', i, b'h', i, b'e']);
+    }
+    doubling.push(b'.');
+    assert!(refused("step1.pt", &torch(&doubling, &[1.0])).contains("dictionaries"));
+    let mut many = b"\x80\x02".to_vec();
+    many.extend(vec![b'}'; 3 << 20]);
+    assert!(refused("step1.pt", &torch(&many, &[1.0])).contains("values"));
+    let mut long = b"\x80\x02X\xff\xff\xff\xffx".to_vec();
+    assert!(refused("step1.pt", &torch(&long, &[1.0])).contains("end of the pickle"));
+    long.resize(33 << 20, 0);
+    assert!(refused("step1.pt", &torch(&long, &[1.0])).contains("at most"));
+    // A million empty tensors: in a pickle (limit of values or of tensors), and in an archive (limit of members).
+    let names: Vec<String> = (0..100_000).map(|i| i.to_string()).collect();
+    let empty: Vec<_> = names.iter().map(|n| (n.as_str(), "0", 1_u64, 0_u64, &[0_u64][..], &[1_u64][..])).collect();
+    let error = refused("step1.pt", &torch(&pickle(&empty), &[1.0]));
+    assert!(error.contains("tensors") || error.contains("values"), "{error}");
+    let array = npy_f32(&[]);
+    let mut members: Vec<_> = names[..65_000].iter().map(|n| (n.as_str(), array.as_slice(), false)).collect();
+    // 65,000 empty arrays are within the limits: a checkpoint without anything.
+    assert!(refused("step1.npz", &zip(&members)).contains("at least 3 are needed"));
+    members.truncate(3);
+    let mut counted = zip(&members);
+    let end = counted.len() - 22;
+    counted[end + 10..end + 12].copy_from_slice(&60_000_u16.to_le_bytes());
+    assert!(refused("step1.npz", &counted).contains("zip directory"));
+    if before > 0 {
+        assert!(peak() - made < 300 << 20, "{} MB", (peak() - made) >> 20);
+    }
+}
+
+#[test]
+fn damaged_archives_are_refused() {
+    let array = npy_f32(&[1.0, 2.0]);
+    let good = zip(&[("x.npy", &array, false), ("y.npy", &array, true)]);
+    // Cut off anywhere: no panic, and an error.
+    for len in 0..good.len() {
+        refused("step1.npz", &good[..len]);
+    }
+    let find = |bytes: &[u8], word: &[u8]| bytes.windows(word.len()).rposition(|w| w == word).unwrap();
+    let change = |at: usize, with: &[u8]| {
+        let mut bytes = good.clone();
+        bytes[at..at + with.len()].copy_from_slice(with);
+        refused("step1.npz", &bytes)
+    };
+    let (last, directory) = (find(&good, b"PK\x01\x02"), find(&good, b"PK\x05\x06"));
+    assert!(change(last + 42, &0_u32.to_le_bytes()).contains("overlaps"));
+    assert!(change(last + 42, &(1_u32 << 30).to_le_bytes()).contains("zip member"));
+    assert!(change(last + 20, &(1_u32 << 30).to_le_bytes()).contains("zip member"));
+    assert!(change(last + 8, &[1]).contains("zip directory"), "encrypted");
+    assert!(change(last + 10, &[14]).contains("zip directory"), "another compression");
+    assert!(change(directory + 16, &u32::MAX.to_le_bytes()).contains("zip directory"));
+    for (array, word) in [
+        (npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"\x80\x02cos\nsystem\n."), "pickles"),
+        (npy("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", &[0; 4]), "astype"),
+        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", &[0; 4]), "shape"),
+        (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", &[0; 4]), "shape"),
+        (npy("{'descr': '<f4', 'shape': (1,), }", &[0; 4]), "header"),
+        (npy("{'descr': __import__('os').system('touch ran'), }", &[0; 4]), "header"),
+        (
+            npy(&format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}) }}", "1,".repeat(40)), &[0; 4]),
+            "dimensions",
+        ),
+    ] {
+        let error = refused("step1.npy", &array);
+        assert!(error.contains(word), "should say `{word}`: {error}");
+    }
+}
+
+/// Reads every file that is a few changes away from a good one of each format: no panic, no endless loop, whatever is said.
+/// Changes are seeded: bytes, runs, cuts, insertions, sizes near limits.
+fn mutate(rounds: u64) {
+    let values = normal_f32(40);
+    let weights: common::Weights = vec![("a", values[..30].to_vec()), ("b", values[30..].to_vec())];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.safetensors");
+    common::write(&path, &weights);
+    let safetensors = std::fs::read(&path).unwrap();
+    let arrays: Vec<Vec<u8>> = weights.iter().map(|w| npy_f32(&w.1)).collect();
+    let mut sketch = glasslab_series::Sketch::new(1, 64).unwrap();
+    sketch.add("a", "a", 0, &values);
+    let pickled = pickle(&[("a", "0", 40, 0, &[5, 6], &[1, 5]), ("b", "0", 40, 30, &[10], &[1])]);
+    let seeds = [
+        safetensors,
+        zip(&[("a.npy", &arrays[0], false), ("b.npy", &arrays[1], false)]),
+        zip(&[("a.npy", &arrays[0], true), ("b.npy", &arrays[1], true)]),
+        arrays[0].clone(),
+        torch(&pickled, &values),
+        sketch.to_bytes(),
+    ];
+    let (mut read, mut refused) = (0_u64, 0_u64);
+    for round in 0..rounds {
+        let mut rng = glasslab_core::Streams::new(11).stream("fuzz", 0, round);
+        let mut pick = |n: usize| (rand_core::Rng::next_u64(&mut rng) % n.max(1) as u64) as usize;
+        let seed = &seeds[round as usize % seeds.len()];
+        let mut bytes = seed.clone();
+        for _ in 0..1 + pick(4) {
+            let at = pick(bytes.len());
+            match pick(6) {
+                0 if !bytes.is_empty() => bytes[at] ^= 1 << pick(8),
+                1 if !bytes.is_empty() => bytes[at] = pick(256) as u8,
+                2 => bytes.truncate(at),
+                3 => {
+                    let size = [0, 1, 0x7f, 0xff, 0xffff, 0xffff_ffff, 1 << 40, u64::MAX][pick(8)].to_le_bytes();
+                    let wide = [1, 2, 4, 8][pick(4)];
+                    bytes.iter_mut().skip(at).zip(&size[..wide]).for_each(|(b, s)| *b = *s);
+                }
+                4 => {
+                    let end = (at + pick(40)).min(bytes.len());
+                    let run = bytes[at.min(end)..end].to_vec();
+                    let to = pick(bytes.len());
+                    bytes.splice(to..to, run);
+                }
+                _ => drop(bytes.drain(at..(at + pick(20)).min(bytes.len().max(at)))),
+            }
+        }
+        let paths: Vec<_> = (0..3).map(|i| dir.path().join(format!("step{i}"))).collect();
+        std::fs::write(&paths[0], seed).unwrap();
+        std::fs::write(&paths[1], &bytes).unwrap();
+        std::fs::write(&paths[2], seed).unwrap();
+        match analyse(&paths, &Options { memory: 256 << 20, ..Options::default() }, &()) {
+            Ok(_) => read += 1,
+            Err(error) => {
+                refused += 1;
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    assert!(refused > rounds / 4 && read > 0, "{read} read, {refused} refused");
+}
+
+fn normal_f32(n: usize) -> Vec<f32> {
+    common::normal(n, 9, 9).iter().map(|&z| z as f32).collect()
+}
+
+#[test]
+fn mutated_files_are_read_or_refused() {
+    mutate(300);
+}
+
+#[test]
+#[ignore = "slow: 12,000 mutated files, about two minutes"]
+fn slow_mutated_files_are_read_or_refused() {
+    mutate(12_000);
 }
