@@ -40,6 +40,15 @@ const BENCHES: &[Bench] = &[
         quick: &[&["--rounds", "2", "--n", "512"]],
     },
     Bench {
+        name: "particles",
+        package: "glasslab-glasses",
+        target: "particles",
+        peer: Some("crates/glasses/benches/particles_lammps.py"),
+        rounds: 3,
+        full: &[&["--steps", "400", "--rounds", "3"]],
+        quick: &[&["--steps", "200", "--rounds", "1"]],
+    },
+    Bench {
         name: "two-time",
         package: "glasslab-observe",
         target: "two_time",

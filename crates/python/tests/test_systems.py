@@ -8,6 +8,9 @@ SMALL = {
     "toy": {"hidden": 5, "train": 40},
     "fully-connected": {"widths": [6, 5], "train": 40},
     "p-spin": {"n": 10, "p": 3},
+    "kob-andersen": {"n": 160, "start_time": 0.1},
+    "dumbbells": {"n": 140, "start_time": 0.1},
+    "soft-spheres": {"n": 60},
 }
 
 

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::law::{Form, Pair, Shift};
-use pulp::{Arch, NullaryFnOnce};
+use pulp::{Arch, Scalar, Simd, WithSimd};
 
 /// Neighbours that are worked on together.
 pub(super) const LANES: usize = 8;
@@ -17,9 +17,9 @@ pub(super) struct Coordinates {
     pub(super) z: Vec<f64>,
 }
 
-/// A potential prepared for the loop: energy and -u'(r)/r from r^2.
+/// A potential prepared for the loop: energy and -u'(r)/r from r^2, lane by lane.
 trait Law: Copy {
-    fn at(self, r2: f64) -> (f64, f64);
+    fn at<S: Simd>(self, simd: S, r2: S::f64s) -> (S::f64s, S::f64s);
 }
 
 /// u = r^-6 (a r^-6 - b) + c, shifted energy.
@@ -32,10 +32,13 @@ struct ShiftedEnergy {
 
 impl Law for ShiftedEnergy {
     #[inline(always)]
-    fn at(self, r2: f64) -> (f64, f64) {
-        let inverse = 1.0 / r2;
-        let six = inverse * inverse * inverse;
-        (six * (self.a * six - self.b) + self.c, six * (12.0 * self.a * six - 6.0 * self.b) * inverse)
+    fn at<S: Simd>(self, simd: S, r2: S::f64s) -> (S::f64s, S::f64s) {
+        let s = |v| simd.splat_f64s(v);
+        let inverse = simd.div_f64s(s(1.0), r2);
+        let six = simd.mul_f64s(simd.mul_f64s(inverse, inverse), inverse);
+        let energy = simd.mul_add_f64s(six, simd.mul_add_f64s(s(self.a), six, s(-self.b)), s(self.c));
+        let force = simd.mul_add_f64s(s(12.0 * self.a), six, s(-6.0 * self.b));
+        (energy, simd.mul_f64s(simd.mul_f64s(six, force), inverse))
     }
 }
 
@@ -50,14 +53,20 @@ struct ShiftedForce {
 
 impl Law for ShiftedForce {
     #[inline(always)]
-    fn at(self, r2: f64) -> (f64, f64) {
-        let inverse = 1.0 / r2;
-        let six = inverse * inverse * inverse;
-        let r = r2.sqrt();
-        let energy = six * (self.a * six - self.b) + self.c + self.d * r;
-        (energy, six * (12.0 * self.a * six - 6.0 * self.b) * inverse - self.d * r * inverse)
+    fn at<S: Simd>(self, simd: S, r2: S::f64s) -> (S::f64s, S::f64s) {
+        let s = |v| simd.splat_f64s(v);
+        let inverse = simd.div_f64s(s(1.0), r2);
+        let six = simd.mul_f64s(simd.mul_f64s(inverse, inverse), inverse);
+        let r = simd.sqrt_f64s(r2);
+        let bare = simd.mul_add_f64s(six, simd.mul_add_f64s(s(self.a), six, s(-self.b)), s(self.c));
+        let energy = simd.mul_add_f64s(s(self.d), r, bare);
+        let force = simd.mul_f64s(six, simd.mul_add_f64s(s(12.0 * self.a), six, s(-6.0 * self.b)));
+        (energy, simd.mul_f64s(simd.mul_add_f64s(s(-self.d), r, force), inverse))
     }
 }
+
+/// Two particles at one place push each other nowhere: the smallest r^2 that is told from zero.
+const NOWHERE: f64 = 1e-60;
 
 /// u = (e/2) (1 - r/s)^2; `per` is 1/s.
 #[derive(Clone, Copy)]
@@ -66,15 +75,14 @@ struct Harmonic {
     per: f64,
 }
 
-/// Two particles at one place push each other nowhere: the smallest r^2 that is told from zero.
-const NOWHERE: f64 = 1e-60;
-
 impl Law for Harmonic {
     #[inline(always)]
-    fn at(self, r2: f64) -> (f64, f64) {
-        let r = r2.max(NOWHERE).sqrt();
-        let x = 1.0 - r * self.per;
-        (0.5 * self.e * x * x, self.e * x * self.per / r)
+    fn at<S: Simd>(self, simd: S, r2: S::f64s) -> (S::f64s, S::f64s) {
+        let s = |v| simd.splat_f64s(v);
+        let r = simd.sqrt_f64s(simd.max_f64s(r2, s(NOWHERE)));
+        let x = simd.mul_add_f64s(s(-self.per), r, s(1.0));
+        let energy = simd.mul_f64s(s(0.5 * self.e), simd.mul_f64s(x, x));
+        (energy, simd.div_f64s(simd.mul_f64s(s(self.e * self.per), x), r))
     }
 }
 
@@ -87,11 +95,13 @@ struct Hertzian {
 
 impl Law for Hertzian {
     #[inline(always)]
-    fn at(self, r2: f64) -> (f64, f64) {
-        let r = r2.max(NOWHERE).sqrt();
-        let x = (1.0 - r * self.per).max(0.0);
-        let root = x.sqrt();
-        (0.4 * self.e * x * x * root, self.e * x * root * self.per / r)
+    fn at<S: Simd>(self, simd: S, r2: S::f64s) -> (S::f64s, S::f64s) {
+        let s = |v| simd.splat_f64s(v);
+        let r = simd.sqrt_f64s(simd.max_f64s(r2, s(NOWHERE)));
+        let x = simd.max_f64s(simd.mul_add_f64s(s(-self.per), r, s(1.0)), s(0.0));
+        let rise = simd.mul_f64s(x, simd.sqrt_f64s(x));
+        let energy = simd.mul_f64s(s(0.4 * self.e), simd.mul_f64s(x, rise));
+        (energy, simd.div_f64s(simd.mul_f64s(s(self.e * self.per), rise), r))
     }
 }
 
@@ -103,23 +113,24 @@ pub(super) struct Segment<'a> {
     pub(super) neighbours: &'a [[u32; LANES]],
 }
 
-/// What is summed over the neighbours of one particle: force and energy, lane by lane.
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    x: Lanes,
-    y: Lanes,
-    z: Lanes,
-    energy: Lanes,
+/// Eight numbers as G registers.
+#[inline(always)]
+fn registers<S: Simd, const G: usize>(v: &Lanes) -> [S::f64s; G] {
+    assert_eq!(size_of::<[S::f64s; G]>(), size_of::<Lanes>());
+    // SAFETY: both types are 64 bytes of plain f64 (asserted), every bit pattern of which is valid.
+    unsafe { std::mem::transmute_copy(v) }
 }
 
+/// The sum of eight lanes, in a fixed order.
 #[inline(always)]
-fn total(v: &Lanes) -> f64 {
+fn total<S: Simd, const G: usize>(sum: [S::f64s; G]) -> f64 {
+    let mut v = [0.0; LANES];
+    S::as_mut_simd_f64s(&mut v).0.copy_from_slice(&sum);
     ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]))
 }
 
 struct Pass<'a, F: Fn(usize) -> Segment<'a>, L: Law> {
     all: &'a Coordinates,
-    count: usize,
     segment: F,
     law: L,
     cutoff: f64,
@@ -127,51 +138,65 @@ struct Pass<'a, F: Fn(usize) -> Segment<'a>, L: Law> {
     out: &'a mut [[f64; 4]],
 }
 
-impl<'a, F: Fn(usize) -> Segment<'a>, L: Law> NullaryFnOnce for Pass<'a, F, L> {
-    type Output = ();
-
+impl<'a, F: Fn(usize) -> Segment<'a>, L: Law> Pass<'a, F, L> {
+    /// Eight lanes are G registers of S.
     #[inline(always)]
-    fn call(self) {
+    fn run<S: Simd, const G: usize>(self, simd: S) {
         let (x, y, z) = (&self.all.x[..], &self.all.y[..], &self.all.z[..]);
-        assert!(x.len() == y.len() && x.len() == z.len() && self.out.len() == self.count);
-        let cut = self.cutoff * self.cutoff;
-        for i in 0..self.count {
+        assert!(x.len() == y.len() && x.len() == z.len());
+        let (cut, zero) = (simd.splat_f64s(self.cutoff * self.cutoff), simd.splat_f64s(0.0));
+        for (i, out) in self.out.iter_mut().enumerate() {
             let Segment { at, neighbours } = (self.segment)(i);
             let at = at as usize;
-            let (xi, yi, zi) = (x[at], y[at], z[at]);
-            let mut sums = Sums::default();
+            let (xi, yi, zi) = (simd.splat_f64s(x[at]), simd.splat_f64s(y[at]), simd.splat_f64s(z[at]));
+            let (mut fx, mut fy, mut fz, mut sum) = ([zero; G], [zero; G], [zero; G], [zero; G]);
             for group in neighbours {
-                let (mut dx, mut dy, mut dz) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+                let mut near = [[0.0; LANES]; 3];
                 for l in 0..LANES {
                     let j = group[l] as usize;
                     debug_assert!(j < x.len());
                     // SAFETY: `Neighbours::build` writes only places below the common length of x, y and z (asserted equal
-                    // above), and changes the list whenever it changes the coordinates' length.
+                    // above), and makes the list anew whenever it changes the coordinates' length.
                     unsafe {
-                        dx[l] = xi - *x.get_unchecked(j);
-                        dy[l] = yi - *y.get_unchecked(j);
-                        dz[l] = zi - *z.get_unchecked(j);
+                        near[0][l] = *x.get_unchecked(j);
+                        near[1][l] = *y.get_unchecked(j);
+                        near[2][l] = *z.get_unchecked(j);
                     }
                 }
-                let (mut w, mut e) = ([0.0; LANES], [0.0; LANES]);
-                for l in 0..LANES {
-                    let r2 = dx[l] * dx[l] + dy[l] * dy[l] + dz[l] * dz[l];
-                    let (energy, force) = self.law.at(r2);
-                    w[l] = if r2 < cut { force } else { 0.0 };
-                    e[l] = if r2 < cut { energy } else { 0.0 };
-                }
-                for l in 0..LANES {
-                    sums.x[l] += w[l] * dx[l];
-                    sums.y[l] += w[l] * dy[l];
-                    sums.z[l] += w[l] * dz[l];
-                    sums.energy[l] += e[l];
+                let near: [[S::f64s; G]; 3] =
+                    [registers::<S, G>(&near[0]), registers::<S, G>(&near[1]), registers::<S, G>(&near[2])];
+                for g in 0..G {
+                    let dx = simd.sub_f64s(xi, near[0][g]);
+                    let dy = simd.sub_f64s(yi, near[1][g]);
+                    let dz = simd.sub_f64s(zi, near[2][g]);
+                    let r2 = simd.mul_add_f64s(dx, dx, simd.mul_add_f64s(dy, dy, simd.mul_f64s(dz, dz)));
+                    let (energy, force) = self.law.at(simd, r2);
+                    let inside = simd.less_than_f64s(r2, cut);
+                    let force = simd.select_f64s(inside, force, zero);
+                    fx[g] = simd.mul_add_f64s(force, dx, fx[g]);
+                    fy[g] = simd.mul_add_f64s(force, dy, fy[g]);
+                    fz[g] = simd.mul_add_f64s(force, dz, fz[g]);
+                    sum[g] = simd.add_f64s(sum[g], simd.select_f64s(inside, energy, zero));
                 }
             }
-            let out = &mut self.out[i];
-            out[0] += total(&sums.x);
-            out[1] += total(&sums.y);
-            out[2] += total(&sums.z);
-            out[3] += total(&sums.energy);
+            out[0] += total::<S, G>(fx);
+            out[1] += total::<S, G>(fy);
+            out[2] += total::<S, G>(fz);
+            out[3] += total::<S, G>(sum);
+        }
+    }
+}
+
+impl<'a, F: Fn(usize) -> Segment<'a>, L: Law> WithSimd for Pass<'a, F, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F64_LANES {
+            8 => self.run::<S, 1>(simd),
+            4 => self.run::<S, 2>(simd),
+            2 => self.run::<S, 4>(simd),
+            _ => self.run::<Scalar, LANES>(Scalar),
         }
     }
 }
@@ -184,7 +209,7 @@ pub(super) fn add_pairs<'a>(
     segment: impl Fn(usize) -> Segment<'a>,
     out: &'a mut [[f64; 4]],
 ) {
-    let (arch, cutoff, count) = (Arch::new(), pair.cutoff, out.len());
+    let (arch, cutoff) = (Arch::new(), pair.cutoff);
     let (s6, e) = (pair.sigma.powi(6), pair.epsilon);
     let (a, b) = (4.0 * e * s6 * s6, 4.0 * e * s6);
     match pair.form {
@@ -197,21 +222,21 @@ pub(super) fn add_pairs<'a>(
             match shift {
                 Shift::Energy => {
                     let law = ShiftedEnergy { a, b, c: -end };
-                    arch.dispatch(Pass { all, count, segment, law, cutoff, out });
+                    arch.dispatch(Pass { all, segment, law, cutoff, out });
                 }
                 Shift::Force => {
                     let law = ShiftedForce { a, b, c: -end - d * cutoff, d };
-                    arch.dispatch(Pass { all, count, segment, law, cutoff, out });
+                    arch.dispatch(Pass { all, segment, law, cutoff, out });
                 }
             }
         }
         Form::Harmonic => {
             let law = Harmonic { e, per: 1.0 / pair.sigma };
-            arch.dispatch(Pass { all, count, segment, law, cutoff, out });
+            arch.dispatch(Pass { all, segment, law, cutoff, out });
         }
         Form::Hertzian => {
             let law = Hertzian { e, per: 1.0 / pair.sigma };
-            arch.dispatch(Pass { all, count, segment, law, cutoff, out });
+            arch.dispatch(Pass { all, segment, law, cutoff, out });
         }
     }
 }
