@@ -1,9 +1,10 @@
-//! Glasses and exactly solved systems: the spherical p-spin, particles in a box (molecular liquids, soft spheres), the trap
-//! model, Brownian motion, Ornstein-Uhlenbeck.
+//! Glasses and exactly solved systems: the spherical p-spin, particles in a box (molecular liquids, soft spheres), packings, the
+//! trap model, Brownian motion, Ornstein-Uhlenbeck.
 
 pub mod brownian;
 pub mod memory;
 pub mod ornstein_uhlenbeck;
+pub mod packing;
 pub mod particles;
 pub mod pspin;
 pub mod sources;
