@@ -4,6 +4,7 @@
 pub mod data;
 mod derivatives;
 mod kernels;
+pub mod labelled;
 pub mod layers;
 mod loss;
 mod network;
