@@ -132,6 +132,19 @@ pub enum Guide {
         /// Label (markup).
         label: String,
     },
+    /// A filled rectangle of a map.
+    Cell {
+        /// Left and right end.
+        x: (f64, f64),
+        /// Lower and upper end.
+        y: (f64, f64),
+        /// Fill.
+        color: Color,
+        /// True for diagonal lines over it.
+        hatched: bool,
+        /// What a pointer resting on it is told (plain).
+        hint: String,
+    },
     /// x = const, dotted.
     Vertical {
         /// The value.

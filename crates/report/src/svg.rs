@@ -122,6 +122,37 @@ mod tests {
         assert!((middle(Scale::Log, (1.0, 100.0), 10.0, 10.0) - (frame.top + frame.bottom) / 2.0).abs() < 0.11);
     }
 
+    /// A cell from 1 to 10 on axes of two decades fills a quarter; hatching stays inside; odd ends draw nothing.
+    #[test]
+    fn cells_fill_what_they_span() {
+        let draw_cell = |x: (f64, f64)| {
+            let mut one = panel(vec![(1.0, 1.0), (100.0, 100.0)], Scale::Log);
+            (one.x.range, one.y.range, one.colors) = (Some((1.0, 100.0)), Some((1.0, 100.0)), None);
+            let hint = "<h = 3>".to_owned();
+            one.guides = vec![Guide::Cell { x, y: (1.0, 10.0), color: Color::INK, hatched: true, hint }];
+            draw(&Figure { id: "f".to_owned(), panels: vec![one], ..Figure::default() })
+        };
+        let svg = draw_cell((1.0, 10.0));
+        let frame = panel::frame(false);
+        let (wide, high) = (frame.right - frame.left, frame.bottom - frame.top);
+        let cell = format!(
+            "<rect class=\"cell\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"",
+            px(frame.left),
+            px(frame.bottom - high / 2.0),
+            px(wide / 2.0),
+            px(high / 2.0)
+        );
+        assert!(svg.contains(&cell) && svg.contains("&lt;h = 3&gt;"), "{cell}");
+        let hatch = svg.split("class=\"hatch\" d=\"M").nth(1).unwrap().split('"').next().unwrap();
+        for point in hatch.split(['M', 'L']) {
+            let (x, y) = point.split_once(' ').unwrap();
+            let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+            assert!(x > frame.left - 0.1 && x < frame.left + wide / 2.0 + 0.1, "{point}");
+            assert!(y > frame.bottom - high / 2.0 - 0.1 && y < frame.bottom + 0.1, "{point}");
+        }
+        assert!(!draw_cell((f64::NAN, 1.0)).contains("class=\"cell\""));
+    }
+
     #[test]
     fn a_point_lands_where_the_scale_says() {
         let mut one = panel(vec![(1.0, 10.0), (100.0, 1000.0)], Scale::Log);

@@ -11,4 +11,4 @@ mod system;
 pub use gate::Gate;
 pub use loss::MarginLoss;
 pub use shape::Shape;
-pub use system::AlphaMlp;
+pub use system::{AlphaMlp, CITATIONS};

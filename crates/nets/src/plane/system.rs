@@ -24,7 +24,8 @@ pub struct AlphaMlp {
     spaces: Mutex<Vec<Space>>,
 }
 
-pub(crate) const CITATIONS: &[Citation] = &[
+/// The sources of the plane.
+pub const CITATIONS: &[Citation] = &[
     Citation {
         key: "geiger2020",
         text: "M. Geiger, S. Spigler, A. Jacot, M. Wyart, Disentangling feature and lazy training in deep neural networks, \

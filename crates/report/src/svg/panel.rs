@@ -210,6 +210,36 @@ fn guide(out: &mut String, guide: &Guide, plane: &Plane) {
             let at = (f.left + 8.0, if below { y + 14.0 } else { y - 6.0 });
             text(out, at, "start", SMALL, Color::GREY, label, "");
         }
+        Guide::Cell { x, y, color, hatched, hint } => {
+            let (Some(a), Some(b)) = (plane.place((x.0, y.0)), plane.place((x.1, y.1))) else { return };
+            let (left, right, top, bottom) = (a.0.min(b.0), a.0.max(b.0), a.1.min(b.1), a.1.max(b.1));
+            let _ = write!(
+                out,
+                "<rect class=\"cell\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"><title>{}</title></rect>",
+                px(left),
+                px(top),
+                px(right - left),
+                px(bottom - top),
+                color.hex(),
+                escape(hint)
+            );
+            if *hatched {
+                let (wide, high) = (right - left, bottom - top);
+                let mut path = String::new();
+                let lines = ((wide + high) / 7.0) as usize;
+                for k in 1..=lines {
+                    // From the left or lower edge up to the right: x - left + y - top = at.
+                    let at = 7.0 * k as f64;
+                    let (x0, x1) = ((at - high).max(0.0), at.min(wide));
+                    let (from, to) = ((left + x0, top + at - x0), (left + x1, top + at - x1));
+                    let _ = write!(path, "M{} {}L{} {}", px(from.0), px(from.1), px(to.0), px(to.1));
+                }
+                let _ = write!(
+                    out,
+                    "<path class=\"hatch\" d=\"{path}\" stroke=\"#ffffff\" stroke-width=\"1.6\" fill=\"none\"/>"
+                );
+            }
+        }
         Guide::Vertical { x, label } => {
             let Some(u) = plane.x.place(*x) else { return };
             let x = f.left + u * (f.right - f.left);
