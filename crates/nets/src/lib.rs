@@ -15,6 +15,8 @@ mod zoo;
 
 pub use data::{DataEntry, DataSet, Training, TrainingChoice, datasets};
 pub use loss::{Loss, target};
-pub use network::Network;
+pub use network::{Link, Network};
 pub use trained::Trained;
-pub use zoo::{Hidden, Mlp, Parametrisation, entries, fully_connected, mlp, small_net, toy};
+pub use zoo::{
+    Hidden, Mlp, Parametrisation, Stem, cnn, entries, fully_connected, mlp, resnet18, small_net, toy,
+};

@@ -1,6 +1,7 @@
 //! A network: a list of layers with links between them, run on chunks of samples; the reference that native Steppers are held
 //! to.
 
+use crate::data::Training;
 use crate::kernels::Real;
 use crate::layers::Layer;
 use crate::loss::{Loss, is_wrong};
@@ -163,6 +164,14 @@ impl Network {
             }
         }
         frozen
+    }
+
+    /// Moves the buffers by one batch of training samples at x, as a step of training does. Cost: one forward pass.
+    pub fn follow_batch(&self, x: &[f64], training: &Training, batch: &[u32], buffers: &mut [f64]) {
+        let (mut inputs, mut labels, mut tape) = (Vec::new(), Vec::new(), Tape::default());
+        training.gather(batch, &mut inputs, &mut labels);
+        self.forward(x, &inputs, labels.len(), &mut tape.outputs);
+        self.follow(&inputs, &tape, buffers);
     }
 
     /// Moves the buffers by the batch whose values are on the tape.

@@ -40,6 +40,20 @@ pub struct Trained {
 }
 
 impl Trained {
+    /// A network of any layers on its data; `field` is what decides on its size.
+    pub(crate) fn of(
+        name: &'static str,
+        citations: &'static [Citation],
+        field: &str,
+        network: Network,
+        training: Training,
+    ) -> Result<Self, Fault> {
+        if network.dof() >= 1 << 31 {
+            return Err(Fault::input(field, network.dof(), "give a smaller one: a network has less than 2^31 weights"));
+        }
+        Ok(Self { name, citations, network, training, dense: None })
+    }
+
     pub(crate) fn check_batch(&self, batch: &[u32]) -> Result<(), Fault> {
         match batch.iter().find(|&&b| b as usize >= self.training.len()) {
             Some(bad) => Err(Fault::input("batch", bad, format!("give sample numbers below {}", self.training.len()))),

@@ -4,17 +4,20 @@ use super::{Direction, Initial, Layer, Pass, Point, Tangents, Window};
 use crate::kernels::{Buffer, Correlate, Dots, Real, padded};
 use glasslab_core::{Fault, Rng};
 
-/// z_o(y, x) = b_o + sum_c sum_ij W_ocij a_c(y stride + i - padding, x stride + j - padding), a = 0 outside the image.
+/// z_o(y, x) = s sum_c sum_ij W_ocij a_c(y stride + i - padding, x stride + j - padding) + b_o, a = 0 outside the image.
 ///
 /// W [outputs, channels, kernel, kernel] row-major, then b \[outputs\] (the order of PyTorch); images [channels, height,
-/// width]. Cost O(outputs channels kernel^2) per output pixel. Convention: initial W and b are uniform on (-1, 1)/sqrt(channels
-/// kernel^2), as `torch.nn.Conv2d`. Checked by `cross` (PyTorch) and finite differences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// width]. Cost O(outputs channels kernel^2) per output pixel. Convention: s = 1 and initial W and b uniform on (-1,
+/// 1)/sqrt(channels kernel^2), as `torch.nn.Conv2d`, unless said otherwise. Checked by `cross` (PyTorch) and finite differences.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Convolution {
     image: [usize; 3],
     outputs: usize,
     window: Window,
     sides: [usize; 2],
+    scale: f64,
+    biased: bool,
+    initial: Initial,
 }
 
 /// Entries of planes and derivatives that are summed over together: about what a second-level cache holds.
@@ -41,7 +44,26 @@ impl Convolution {
         if outputs == 0 {
             return Err(Fault::input("channels", outputs, "give at least 1"));
         }
-        Ok(Self { image, outputs, window, sides })
+        Ok(Self { image, outputs, window, sides, scale: 1.0, biased: true, initial: Initial::Uniform })
+    }
+
+    /// The same without biases, its weights drawn from N(0, 2/(kernel^2 outputs)): the convolutions of residual networks.
+    /// Source: K. He, X. Zhang, S. Ren, J. Sun 2015, arXiv:1502.01852 (the law that keeps the variance of gradients).
+    pub fn residual(self) -> Self {
+        let fan_out = (self.window.kernel * self.window.kernel * self.outputs) as f64;
+        Self { biased: false, initial: Initial::Gaussian((2.0 / fan_out).sqrt()), ..self }
+    }
+
+    /// The same without biases, with N(0, 1) weights and s = gain/sqrt(channels kernel^2): the NTK parametrisation.
+    pub fn tangent_scaled(self, gain: f64) -> Self {
+        Self { biased: false, initial: Initial::Normal, scale: gain / (self.fan_in() as f64).sqrt(), ..self }
+    }
+
+    fn scaled<T: Real>(&self, values: &mut [T]) {
+        if self.scale != 1.0 {
+            let scale = T::from_f64(self.scale);
+            values.iter_mut().for_each(|v| *v = *v * scale);
+        }
     }
 
     /// Shape of its output, `[channels, height, width]`.
@@ -168,12 +190,14 @@ impl Layer for Convolution {
 
     fn parameters(&self) -> Vec<(&'static str, Vec<usize>)> {
         let kernel = self.window.kernel;
-        vec![("weight", vec![self.outputs, self.image[0], kernel, kernel]), ("bias", vec![self.outputs])]
+        let mut all = vec![("weight", vec![self.outputs, self.image[0], kernel, kernel])];
+        all.extend(self.biased.then(|| ("bias", vec![self.outputs])));
+        all
     }
 
     fn initial(&self, rng: &mut Rng, x: &mut [f64]) {
         let (weights, biases) = x.split_at_mut(self.outputs * self.fan_in());
-        Initial::Uniform.draw(rng, self.fan_in(), weights, biases);
+        self.initial.draw(rng, self.fan_in(), weights, biases);
     }
 }
 
@@ -182,6 +206,7 @@ impl<T: Real> Pass<T> for Convolution {
         let (plan, [rows, columns]) = (self.plan(), self.sides);
         let (weight, bias) = x.split_at(self.outputs * self.fan_in());
         let depths: Vec<u32> = (0..self.fan_in() as u32).collect();
+        let scale = T::from_f64(self.scale);
         let mut plane = Buffer::new(plan.size + T::COLUMNS);
         let mut wide = vec![T::ZERO; self.outputs * plan.columns];
         let samples = input.chunks_exact(self.inputs()).zip(output.chunks_exact_mut(self.outputs()));
@@ -198,10 +223,11 @@ impl<T: Real> Pass<T> for Convolution {
                 out: &mut wide,
             };
             correlate.run();
-            let channels = output.chunks_exact_mut(rows * columns).zip(wide.chunks_exact(plan.columns)).zip(bias);
-            for ((output, wide), bias) in channels {
+            let channels = output.chunks_exact_mut(rows * columns).zip(wide.chunks_exact(plan.columns));
+            for (o, (output, wide)) in channels.enumerate() {
+                let bias = bias.get(o).map_or(T::ZERO, |b| *b);
                 for (output, wide) in output.chunks_exact_mut(columns).zip(wide.chunks(plan.pitch)) {
-                    output.iter_mut().zip(wide).for_each(|(o, w)| *o = *w + *bias);
+                    output.iter_mut().zip(wide).for_each(|(o, w)| *o = scale * *w + bias);
                 }
             }
         }
@@ -249,15 +275,24 @@ impl<T: Real> Pass<T> for Convolution {
                 }
             }
         }
+        self.scaled(by_input);
     }
 
     fn gradient(&self, input: &[T], by_output: &[T], gradient: &mut [T]) {
         let (weight, bias) = gradient.split_at_mut(self.outputs * self.fan_in());
         let plan = self.plan();
         let together = (TOGETHER / (plan.size + self.outputs * plan.columns)).clamp(1, 16);
-        self.weights(input, by_output, together, weight, |_| ());
-        for sample in by_output.chunks_exact(self.outputs()) {
-            bias.iter_mut().zip(self.channel_sums(sample)).for_each(|(b, d)| *b += d);
+        if self.scale == 1.0 {
+            self.weights(input, by_output, together, weight, |_| ());
+        } else {
+            let mut scaled = by_output.to_vec();
+            self.scaled(&mut scaled);
+            self.weights(input, &scaled, together, weight, |_| ());
+        }
+        if self.biased {
+            for sample in by_output.chunks_exact(self.outputs()) {
+                bias.iter_mut().zip(self.channel_sums(sample)).for_each(|(b, d)| *b += d);
+            }
         }
     }
 
@@ -265,15 +300,18 @@ impl<T: Real> Pass<T> for Convolution {
     fn sample_squares(&self, input: &[T], by_output: &[T], squares: &mut [f64]) {
         let mut own = vec![T::ZERO; self.outputs * self.fan_in()];
         let square = |v: T| v.to_f64() * v.to_f64();
+        let factor = self.scale * self.scale;
         let mut sums = squares.iter_mut();
         self.weights(input, by_output, 1, &mut own, |own| {
             if let Some(sum) = sums.next() {
-                *sum += own.iter().map(|v| square(*v)).sum::<f64>();
+                *sum += factor * own.iter().map(|v| square(*v)).sum::<f64>();
             }
             own.fill(T::ZERO);
         });
-        for (sum, sample) in squares.iter_mut().zip(by_output.chunks_exact(self.outputs())) {
-            *sum += self.channel_sums(sample).map(square).sum::<f64>();
+        if self.biased {
+            for (sum, sample) in squares.iter_mut().zip(by_output.chunks_exact(self.outputs())) {
+                *sum += self.channel_sums(sample).map(square).sum::<f64>();
+            }
         }
     }
 }

@@ -5,12 +5,14 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Law of a layer's initial weights and biases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Initial {
     /// Weights, then biases, uniform on (-1, 1)/sqrt(fan_in): the default of PyTorch.
     Uniform,
     /// Weights, then biases, independent N(0, 1): the NTK parametrisation, whose layers divide by sqrt(fan_in).
     Normal,
+    /// Weights, then biases, independent and Gaussian of mean 0 with this standard deviation.
+    Gaussian(f64),
     /// Weights whose rows are orthonormal, uniformly so (Haar); with more rows than columns, one such block of `columns` rows
     /// below the other. Biases 0. Source: code of Spigler et al., arXiv:1810.09665, and Geiger et al., arXiv:1809.09349.
     Orthogonal,
@@ -29,6 +31,10 @@ impl Initial {
             Initial::Normal => {
                 weights.fill_with(|| StandardNormal.sample(rng));
                 biases.fill_with(|| StandardNormal.sample(rng));
+            }
+            Initial::Gaussian(deviation) => {
+                let mut draw = || -> f64 { StandardNormal.sample(rng) };
+                weights.iter_mut().chain(biases).for_each(|w| *w = deviation * draw());
             }
             Initial::Orthogonal => {
                 weights.fill_with(|| StandardNormal.sample(rng));

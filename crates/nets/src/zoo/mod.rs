@@ -1,12 +1,17 @@
 //! The networks that have a name.
 
+mod cnn;
 mod fully_connected;
 mod mlp;
+mod resnet18;
 mod small_net;
+mod stack;
 mod toy;
 
+pub use cnn::cnn;
 pub use fully_connected::fully_connected;
 pub use mlp::{Hidden, Mlp, Parametrisation, mlp};
+pub use resnet18::{Stem, resnet18};
 pub use small_net::small_net;
 pub use toy::toy;
 
@@ -138,5 +143,12 @@ fn training(parameters: &Parameters, build: &Build) -> Result<Training, Fault> {
 
 /// All networks, for the registry.
 pub fn entries() -> Vec<Entry> {
-    vec![toy::entry(), fully_connected::entry(), mlp::entry(), small_net::entry()]
+    vec![
+        toy::entry(),
+        fully_connected::entry(),
+        mlp::entry(),
+        small_net::entry(),
+        resnet18::entry(),
+        cnn::entry(),
+    ]
 }

@@ -51,11 +51,7 @@ pub fn small_net(width: f64, training: Training) -> Result<Trained, Fault> {
     layers.push(Box::new(Linear::new(shape.iter().product(), hidden)));
     layers.push(Box::new(Pointwise { units: hidden, activation: Activation::Relu }));
     layers.push(Box::new(Linear::new(hidden, classes)));
-    let network = Network::new(layers, Loss::LogLikelihood);
-    if network.dof() >= 1 << 31 {
-        return Err(Fault::input("width", width, "give a smaller factor: a network has less than 2^31 weights"));
-    }
-    Ok(Trained { name: "small-net", citations: CITATIONS, network, training, dense: None })
+    Trained::of("small-net", CITATIONS, "width", Network::new(layers, Loss::LogLikelihood), training)
 }
 
 pub(super) fn entry() -> Entry {

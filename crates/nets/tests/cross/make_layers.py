@@ -26,6 +26,22 @@ class Swish(nn.Module):
         return z * torch.sigmoid(self.slope * z)
 
 
+class Global(nn.Module):
+    def forward(self, z):
+        return z.mean((2, 3))
+
+
+class Scaled(nn.Module):
+    """NTK parametrisation: gain/sqrt(fan_in) on the weights."""
+
+    def __init__(self, layer, gain):
+        super().__init__()
+        self.layer, self.scale = layer, gain / layer.weight[0].numel() ** 0.5
+
+    def forward(self, z):
+        return self.scale * self.layer(z)
+
+
 def norm(channels, frozen=False):
     layer = nn.BatchNorm2d(channels)
     with torch.no_grad():
@@ -48,12 +64,17 @@ CASES = {
     "conv-one": ([5, 3, 4], nn.Conv2d(5, 6, 1)),
     "conv-one-strided": ([2, 5, 6], nn.Conv2d(2, 3, 1, stride=2)),
     "conv-whole": ([2, 4, 4], nn.Conv2d(2, 3, 4)),
+    "conv-bare": ([2, 6, 7], nn.Conv2d(2, 5, 3, stride=2, padding=1, bias=False)),
+    "conv-scaled": ([3, 9, 8], Scaled(nn.Conv2d(3, 4, 5, padding=1, bias=False), 1.5)),
+    "conv-many": ([17, 6, 5], nn.Conv2d(17, 18, 3, padding=1)),
+    "conv-many-strided": ([16, 7, 8], nn.Conv2d(16, 19, 3, stride=2, padding=1, bias=False)),
     "max-pairs": ([3, 6, 8], nn.MaxPool2d(2)),
     "max-pairs-odd": ([2, 7, 9], nn.MaxPool2d(2)),
     "max-overlap": ([2, 8, 7], nn.MaxPool2d(3, 2, 1)),
     "mean-pairs": ([2, 6, 7], nn.AvgPool2d(2)),
     "mean-counted": ([2, 8, 7], nn.AvgPool2d(3, 2, 1, count_include_pad=True)),
     "mean-inside": ([2, 8, 7], nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
+    "mean-global": ([3, 4, 5], Global()),
     "norm": ([3, 2, 3], norm(3)),
     "norm-single": ([4, 1, 1], norm(4)),
     "norm-frozen": ([3, 2, 3], norm(3, frozen=True)),
