@@ -31,6 +31,15 @@ const BENCHES: &[Bench] = &[
         quick: &[&["--threads", "1", "--seconds", "0.3"], &["--threads", "2", "--seconds", "0.3"]],
     },
     Bench {
+        name: "images",
+        package: "glasslab-nets",
+        target: "images",
+        peer: Some("crates/nets/benches/images_torch.py"),
+        rounds: 3,
+        full: &[&["--threads", "1", "--seconds", "2"], &["--threads", "2", "--seconds", "2"]],
+        quick: &[&["--threads", "2", "--seconds", "0.5"]],
+    },
+    Bench {
         name: "pspin",
         package: "glasslab-glasses",
         target: "pspin",

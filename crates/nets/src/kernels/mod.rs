@@ -2,12 +2,14 @@
 //! (AVX-512, AVX2, NEON, plain).
 
 mod buffer;
+mod convolve;
 mod correlate;
 mod product;
 mod real;
 mod tile;
 
 pub(crate) use buffer::{Buffer, Table, padded};
+pub(crate) use convolve::{Planes, Target, Turned, add_taps, convolve, square_of_taps};
 pub(crate) use correlate::{Correlate, Dots};
 pub(crate) use product::{Matrix, product};
 pub(crate) use real::Real;

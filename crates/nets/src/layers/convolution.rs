@@ -1,5 +1,7 @@
 //! Convolution of images with square kernels.
 
+mod wide;
+
 use super::{Direction, Initial, Layer, Pass, Point, Tangents, Window};
 use crate::kernels::{Buffer, Correlate, Dots, Real, padded};
 use glasslab_core::{Fault, Rng};
@@ -195,6 +197,10 @@ impl Layer for Convolution {
         all
     }
 
+    fn threads_itself(&self) -> bool {
+        self.is_wide()
+    }
+
     fn initial(&self, rng: &mut Rng, x: &mut [f64]) {
         let (weights, biases) = x.split_at_mut(self.outputs * self.fan_in());
         self.initial.draw(rng, self.fan_in(), weights, biases);
@@ -203,6 +209,9 @@ impl Layer for Convolution {
 
 impl<T: Real> Pass<T> for Convolution {
     fn forward(&self, x: &[T], input: &[T], output: &mut [T]) {
+        if self.is_wide() {
+            return self.wide_forward(x, input, output);
+        }
         let (plan, [rows, columns]) = (self.plan(), self.sides);
         let (weight, bias) = x.split_at(self.outputs * self.fan_in());
         let depths: Vec<u32> = (0..self.fan_in() as u32).collect();
@@ -235,6 +244,9 @@ impl<T: Real> Pass<T> for Convolution {
 
     /// The derivatives, `stride` apart and with a border of kernel - 1 zeros, correlated with the turned kernels.
     fn backward(&self, x: &[T], _input: &[T], _output: &[T], by_output: &[T], by_input: &mut [T]) {
+        if self.is_wide() {
+            return self.wide_backward(x, by_output, by_input);
+        }
         let ([channels, height, width], [rows, columns]) = (self.image, self.sides);
         let Window { kernel, stride, padding } = self.window;
         let [high, wide] = self.sides.map(|s| (s - 1) * stride + 2 * kernel - 1);
@@ -282,7 +294,9 @@ impl<T: Real> Pass<T> for Convolution {
         let (weight, bias) = gradient.split_at_mut(self.outputs * self.fan_in());
         let plan = self.plan();
         let together = (TOGETHER / (plan.size + self.outputs * plan.columns)).clamp(1, 16);
-        if self.scale == 1.0 {
+        if self.is_wide() {
+            self.wide_gradient(input, by_output, weight);
+        } else if self.scale == 1.0 {
             self.weights(input, by_output, together, weight, |_| ());
         } else {
             let mut scaled = by_output.to_vec();
@@ -298,16 +312,20 @@ impl<T: Real> Pass<T> for Convolution {
 
     /// Each sample's own derivative is formed, in the precision of the pass; its squares are summed in f64.
     fn sample_squares(&self, input: &[T], by_output: &[T], squares: &mut [f64]) {
-        let mut own = vec![T::ZERO; self.outputs * self.fan_in()];
         let square = |v: T| v.to_f64() * v.to_f64();
-        let factor = self.scale * self.scale;
-        let mut sums = squares.iter_mut();
-        self.weights(input, by_output, 1, &mut own, |own| {
-            if let Some(sum) = sums.next() {
-                *sum += factor * own.iter().map(|v| square(*v)).sum::<f64>();
-            }
-            own.fill(T::ZERO);
-        });
+        if self.is_wide() {
+            self.wide_squares(input, by_output, squares);
+        } else {
+            let mut own = vec![T::ZERO; self.outputs * self.fan_in()];
+            let factor = self.scale * self.scale;
+            let mut sums = squares.iter_mut();
+            self.weights(input, by_output, 1, &mut own, |own| {
+                if let Some(sum) = sums.next() {
+                    *sum += factor * own.iter().map(|v| square(*v)).sum::<f64>();
+                }
+                own.fill(T::ZERO);
+            });
+        }
         if self.biased {
             for (sum, sample) in squares.iter_mut().zip(by_output.chunks_exact(self.outputs())) {
                 *sum += self.channel_sums(sample).map(square).sum::<f64>();
