@@ -38,6 +38,11 @@ pub const ALL: &[Preset] = &[
         about: "Small Net on CIFAR-10 (in the folder `cifar-10`), B = 100, rate 0.01, at the paper's length (hours)",
         text: include_str!("../presets/paper/small-net.toml"),
     },
+    Preset {
+        name: "paper/resnet18",
+        about: "ResNet-18 on CIFAR-100 (in the folder `cifar-100`), B = 64, rate 0.01, at the paper's length (weeks)",
+        text: include_str!("../presets/paper/resnet18.toml"),
+    },
 ];
 
 /// The preset of that name.

@@ -13,10 +13,8 @@ mod stepper;
 mod trained;
 mod zoo;
 
-pub use data::{DataEntry, DataSet, Training, TrainingChoice, datasets};
+pub use data::{Augmentation, DataEntry, DataSet, Training, TrainingChoice, datasets};
 pub use loss::{Loss, target};
 pub use network::{Link, Network};
 pub use trained::Trained;
-pub use zoo::{
-    Hidden, Mlp, Parametrisation, Stem, cnn, entries, fully_connected, mlp, resnet18, small_net, toy,
-};
+pub use zoo::{Hidden, Mlp, Parametrisation, Stem, cnn, entries, fully_connected, mlp, resnet18, small_net, toy};

@@ -1,6 +1,6 @@
 //! A network on its training set is a System: x = weights and biases, E = mean training loss.
 
-use crate::data::Training;
+use crate::data::{Augmentation, Training};
 use crate::kernels::Real;
 use crate::network::{Network, Sums, Tape};
 use crate::stepper::Native;
@@ -37,6 +37,10 @@ pub struct Trained {
     pub training: Training,
     /// Its shape, if it is a chain of dense layers: what native Steppers need.
     pub(crate) dense: Option<Dense>,
+    /// Samples that the gradient noise is measured on; 0: all.
+    pub(crate) noise_samples: usize,
+    /// What the mini-batches of its own SGD go through.
+    pub(crate) augmentation: Augmentation,
 }
 
 impl Trained {
@@ -51,7 +55,36 @@ impl Trained {
         if network.dof() >= 1 << 31 {
             return Err(Fault::input(field, network.dof(), "give a smaller one: a network has less than 2^31 weights"));
         }
-        Ok(Self { name, citations, network, training, dense: None })
+        let augmentation = Augmentation::default();
+        Ok(Self { name, citations, network, training, dense: None, noise_samples: 0, augmentation })
+    }
+
+    /// The same, its gradient noise measured on `samples` training samples, evenly spaced in the training set, in place of all (0).
+    pub fn with_noise_samples(self, samples: usize) -> Self {
+        Self { noise_samples: samples, ..self }
+    }
+
+    /// The same, with the images of the mini-batches of SGD moved at random. Fails unless it is a network of image layers (chains
+    /// of dense layers run in fused kernels that read the data as they are).
+    pub fn with_augmentation(self, augmentation: Augmentation) -> Result<Self, Fault> {
+        if self.dense.is_some() && !augmentation.is_off() {
+            return Err(Fault::input("augmentation", format!("{augmentation:?}"), "leave it off for dense networks"));
+        }
+        let side = self.training.data.shape[1].min(self.training.data.shape[2]);
+        if augmentation.crop >= side {
+            let fix = format!("give less than the side of the images, {side}");
+            return Err(Fault::input("crop", augmentation.crop, fix));
+        }
+        Ok(Self { augmentation, ..self })
+    }
+
+    /// The samples that the noise is measured on: number k of M is k P/M, rounded down.
+    fn noisy(&self) -> Vec<u32> {
+        let (all, some) = (self.training.len(), self.noise_samples);
+        if some == 0 || some >= all {
+            return self.training.all();
+        }
+        (0..some as u64).map(|k| (k * all as u64 / some as u64) as u32).collect()
     }
 
     pub(crate) fn check_batch(&self, batch: &[u32]) -> Result<(), Fault> {
@@ -154,15 +187,18 @@ impl Trained {
 
     fn moments<T: Real>(&self, x: &[T], buffers: Slice<'_>) -> Result<NoiseMoments, Fault> {
         let network = self.settled(x, buffers)?;
-        let all = self.training.all();
-        let (sums, mut gradient) = self.sums(&network, x, &all, true);
-        let p = all.len() as f64;
+        let some = self.noisy();
+        let (sums, mut gradient) = self.sums(&network, x, &some, true);
+        let p = some.len() as f64;
         gradient.iter_mut().for_each(|g| *g /= p);
         let mean_squared = sum::dot(&gradient, &gradient);
-        let sample_trace = if all.len() < 2 { 0.0 } else { (sums.squares - p * mean_squared).max(0.0) / (p - 1.0) };
+        let sample_trace = if some.len() < 2 { 0.0 } else { (sums.squares - p * mean_squared).max(0.0) / (p - 1.0) };
         // max() would hide a NaN.
         let sample_trace = if sums.squares.is_nan() { f64::NAN } else { sample_trace };
-        Ok(NoiseMoments { samples: all.len(), sample_trace, mean_squared })
+        // Over a part of the samples |g|^2 comes out too large by the variance of the mean.
+        let all = self.training.len();
+        let mean_squared = mean_squared - sample_trace / p * (1.0 - p / all as f64);
+        Ok(NoiseMoments { samples: all, sample_trace, mean_squared })
     }
 }
 
@@ -303,7 +339,8 @@ const NONE: Slice<'static> = Slice::F64(&[]);
 
 impl GradientNoise for Trained {
     /// tr S = (sum_mu |g_mu|^2 - P |g|^2)/(P - 1); the norms |g_mu| come from each layer's `sample_squares`, without
-    /// forming g_mu. Sums in f64. Checked by `noise_moments_match_pytorch`.
+    /// forming g_mu. Sums in f64. On a part of M samples: the same with M, and |g|^2 = |g_M|^2 - (tr S/M)(1 - M/P), unbiased if the
+    /// part is uniform (it can be negative). Checked by `noise_moments_match_pytorch`.
     fn noise_moments(&self, x: Slice<'_>) -> Result<NoiseMoments, Fault> {
         self.noise_moments_with(x, NONE)
     }

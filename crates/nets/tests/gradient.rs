@@ -196,13 +196,14 @@ fn every_entry_builds_with_its_defaults_and_complains_about_nonsense() {
             let parameters = Parameters::check(&(entry.parameters)(), &given).map_err(|c| format!("{c:?}"))?;
             (entry.build)(&parameters, &build).map_err(|f| f.to_string())
         };
+        let on_mnist = ["small-net", "resnet18", "cnn"].contains(&entry.name);
         let system = made(&[]).unwrap();
         assert_eq!((system.name(), system.extensive()), (entry.name, false));
         assert!((entry.method)().complaints().is_empty());
         assert!(system.subsample().is_some() && system.evaluate().is_some() && system.gradient_noise().is_some());
         assert_eq!(made(&[("train", Value::Integer(100))]).unwrap().subsample().unwrap().samples(), 100);
         for (name, value, word) in [
-            ("train", Value::Integer(20_000), if entry.name == "small-net" { "10000" } else { "1437" }),
+            ("train", Value::Integer(20_000), if on_mnist { "10000" } else { "1437" }),
             ("data", Value::Text("digit".into()), "`digits`"),
             ("data", Value::Text("no/such/folder".into()), "no/such/folder"),
             ("data", Value::Integer(3), "give a text"),

@@ -167,7 +167,9 @@ fn bytes_do_not_depend_on_grouping_threads_or_interruption() {
     let (one, three) = (pool(1), pool(3));
     // The last is wide enough for the kernels of wide layers and for several threads inside a step.
     let wide = Arc::new(resnet18(Stem::Cifar, 16, formula(SAMPLES, 12, 10)).unwrap());
-    for system in cases().into_iter().map(|c| c.1).chain([wide]) {
+    let moving = Augmentation { flip: true, crop: 3 };
+    let moved = Arc::new(cnn(6, formula(SAMPLES, 20, 10)).unwrap().with_augmentation(moving).unwrap());
+    for system in cases().into_iter().map(|c| c.1).chain([wide, moved]) {
         for precision in [Precision::F32, Precision::F64] {
             let make = |r: std::ops::Range<u64>| system.clone().native(&job(sgd(0.5), r, precision)).unwrap().unwrap();
             let mut together = make(0..2);
@@ -224,4 +226,111 @@ fn images_and_widths_that_do_not_fit_are_refused() {
         assert!(text.contains(found), "{text}");
     }
     assert!(resnet18(Stem::Cifar, 2, formula(3, 33, 10)).is_ok());
+}
+
+/// Augmentation changes what SGD sees, and nothing else: with images that it cannot change (all pixels black) the bytes are the
+/// same; otherwise the path differs, while energies and noise do not.
+#[test]
+fn augmentation_is_for_the_batches_of_sgd_alone() {
+    let moving = Augmentation { flip: true, crop: 2 };
+    let after = |augmentation, method: Method, training: Training| {
+        let system = Arc::new(cnn(3, training).unwrap().with_augmentation(augmentation).unwrap());
+        let mut native = system.clone().native(&job(method, 0..1, Precision::F64)).unwrap().unwrap();
+        native.advance(3).unwrap();
+        (native.positions(0).to_f64(), system)
+    };
+    let off = Augmentation::default();
+    let black = || {
+        let mut images = Images::default();
+        images.pixels = vec![0; 20 * 3 * 400];
+        images.labels = (0..20).map(|i| i % 4).collect();
+        let law = data::Normalisation { full: 255.0, mean: vec![0.1; 3], deviation: vec![0.2; 3] };
+        let set = DataSet::new("black", [3, 20, 20], 4, 255.0, Some(law), images, Images::default()).unwrap();
+        Training::new(Arc::new(set), TrainingChoice::default(), Streams::new(0)).unwrap()
+    };
+    assert_eq!(after(moving, sgd(0.5), black()).0, after(off, sgd(0.5), black()).0);
+    let all = || formula(SAMPLES, 20, 10);
+    let ((moved, one), (still, other)) = (after(moving, sgd(0.5), all()), after(off, sgd(0.5), all()));
+    assert!(distance(&moved, &still) > 1e-6);
+    assert_eq!(one.energy(&still).unwrap(), other.energy(&still).unwrap());
+    let descent = Method::Descent { step_size: 0.02.into() };
+    assert_eq!(after(moving, descent.clone(), all()).0, after(off, descent, all()).0);
+    assert!(cnn(3, all()).unwrap().with_augmentation(Augmentation { flip: false, crop: 20 }).is_err());
+    assert!(toy(3, all()).unwrap().with_augmentation(moving).is_err());
+}
+
+/// The moments on a part of M samples are those of a network on these samples alone, but for the share of the noise in |g|^2:
+/// |g|^2 = |g_M|^2 - (tr S/M)(1 - M/P).
+#[test]
+fn noise_can_be_measured_on_a_part() {
+    let whole = cnn(3, formula(SAMPLES, 20, 10)).unwrap().with_noise_samples(6);
+    let mut x = vec![0.0; whole.dof()];
+    whole.initial(Streams::new(1), 0, &mut x).unwrap();
+    let found = whole.noise_moments(Slice::F64(&x)).unwrap();
+    let Training { data, labels, .. } = formula(SAMPLES, 20, 10);
+    let rows: Vec<u32> = (0..6).map(|k| 4 * k).collect();
+    let labels = rows.iter().map(|&r| labels[r as usize]).collect();
+    let part = cnn(3, Training { data, rows, labels }).unwrap().noise_moments(Slice::F64(&x)).unwrap();
+    assert_eq!((found.samples, part.samples), (SAMPLES, 6));
+    assert!((found.sample_trace / part.sample_trace - 1.0).abs() < 1e-12);
+    let corrected = part.mean_squared - part.sample_trace / 6.0 * (1.0 - 6.0 / SAMPLES as f64);
+    assert!((found.mean_squared - corrected).abs() < 1e-12 * part.mean_squared);
+}
+
+/// A state of another layout (width, stem, classes, network without statistics) is refused, in whole, before anything moves.
+#[test]
+fn weights_of_another_layout_are_refused() {
+    let make = |system: Trained| Arc::new(system).native(&job(sgd(0.5), 0..1, Precision::F64)).unwrap().unwrap();
+    let net = |stem, width, classes| make(resnet18(stem, width, formula(SAMPLES, 16, classes)).unwrap());
+    let state = net(Stem::Cifar, 2, 10).save();
+    for mut other in [
+        net(Stem::Cifar, 3, 10),
+        net(Stem::ImageNet, 2, 10),
+        net(Stem::Cifar, 2, 9),
+        make(cnn(4, formula(SAMPLES, 20, 10)).unwrap()),
+    ] {
+        let before = other.save();
+        assert!(matches!(other.load(&state), Err(Fault::State { .. })));
+        assert_eq!(other.save(), before);
+    }
+    // Weights that fit without their statistics.
+    let mut lacking = state.clone();
+    lacking.arrays.retain(|a| a.0 != "running_statistics");
+    let fault = net(Stem::Cifar, 2, 10).load(&lacking).unwrap_err();
+    assert!(fault.to_string().contains("running_statistics"), "{fault}");
+}
+
+/// Labels beyond the classes, pixels of another shape, numbers that are no numbers: refused before any training.
+#[test]
+fn data_that_do_not_fit_are_refused() {
+    let set = |shape, classes, pixels: usize, labels: Vec<u16>, law| {
+        let mut images = Images::default();
+        (images.pixels, images.labels) = (vec![7; pixels], labels);
+        DataSet::new("bad", shape, classes, 255.0, law, images, Images::default())
+    };
+    let law =
+        |mean, deviation| Some(data::Normalisation { full: 255.0, mean: vec![mean; 3], deviation: vec![deviation; 3] });
+    let fine = |law| set([3, 2, 2], 3, 24, vec![0, 2], law);
+    assert!(fine(None).is_ok() && fine(law(0.5, 0.2)).is_ok());
+    for (fault, word) in [
+        (set([3, 2, 2], 3, 24, vec![0, 3], None).err(), "below the number of classes, 3"),
+        (set([3, 2, 2], 3, 23, vec![0, 2], None).err(), "pixels has 23 entries where 24"),
+        (fine(law(f64::NAN, 0.2)).err(), "finite"),
+        (fine(law(0.5, f64::NAN)).err(), "finite"),
+        (fine(law(0.5, 0.0)).err(), "above 0"),
+        (
+            set(
+                [3, 2, 2],
+                3,
+                24,
+                vec![0, 2],
+                Some(data::Normalisation { full: 255.0, mean: vec![0.5], deviation: vec![0.2] }),
+            )
+            .err(),
+            "3 channels",
+        ),
+    ] {
+        let text = fault.expect(word).to_string();
+        assert!(text.contains(word), "{text}");
+    }
 }

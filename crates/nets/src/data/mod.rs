@@ -1,5 +1,6 @@
 //! Data sets: images and class labels, kept as bytes, normalised on demand, shared by all Systems of a process.
 
+mod augment;
 mod catalogue;
 mod cifar;
 mod embedded;
@@ -7,6 +8,8 @@ mod files;
 mod idx;
 mod training;
 
+pub use augment::Augmentation;
+pub(crate) use augment::Move;
 pub use catalogue::{DataEntry, datasets};
 pub use training::{Training, TrainingChoice};
 
@@ -79,6 +82,21 @@ impl Normalisation {
         }
         Self { full, mean, deviation }
     }
+
+    /// Refuses numbers that would make inputs which are none.
+    fn check(&self, channels: usize) -> Result<(), Fault> {
+        let Self { full, mean, deviation } = self;
+        if (mean.len(), deviation.len()) != (channels, channels) {
+            let found = format!("{} means, {} deviations", mean.len(), deviation.len());
+            return Err(Fault::input("normalisation", found, format!("give one of each for the {channels} channels")));
+        }
+        let bad = |v: &f64| !(v.is_finite() && *v > 0.0);
+        if mean.iter().any(|m| !m.is_finite()) || bad(full) || deviation.iter().any(bad) {
+            let fix = "give finite means, and a full scale and deviations that are finite and above 0";
+            return Err(Fault::input("normalisation", format!("{self:?}"), fix));
+        }
+        Ok(())
+    }
 }
 
 /// A data set.
@@ -115,6 +133,9 @@ impl DataSet {
             if let Some(bad) = images.labels.iter().find(|&&l| usize::from(l) >= classes) {
                 return Err(Fault::input(name, bad, format!("give labels below the number of classes, {classes}")));
             }
+        }
+        if let Some(law) = &normalisation {
+            law.check(shape[0])?;
         }
         let normalisation =
             normalisation.unwrap_or_else(|| Normalisation::of(&train.pixels, shape[0], shape[1] * shape[2], full));

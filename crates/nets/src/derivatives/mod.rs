@@ -99,7 +99,15 @@ impl Trained {
         let Training { data, rows, labels } = &self.training;
         let training = Training { data: data.clone(), rows: rows.clone(), labels: labels.clone() };
         let network = self.network.frozen(buffers);
-        Ok(Self { name: self.name, citations: self.citations, network, training, dense: self.dense.clone() })
+        Ok(Self {
+            name: self.name,
+            citations: self.citations,
+            network,
+            training,
+            dense: self.dense.clone(),
+            noise_samples: self.noise_samples,
+            augmentation: self.augmentation,
+        })
     }
 
     fn check_inputs(&self, x: &[f64], inputs: &[f64]) -> Result<usize, Fault> {

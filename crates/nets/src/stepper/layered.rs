@@ -2,6 +2,7 @@
 
 use super::engine::Moved;
 use super::update::Law;
+use crate::data::Move;
 use crate::kernels::Real;
 use crate::network::{Sums, Tape};
 use crate::trained::{IMAGES, Trained};
@@ -39,12 +40,14 @@ impl<T: Real> Layered<T> {
         Self { groups: (0..count).map(group).collect(), size: batch.div_ceil(count).max(1) }
     }
 
-    /// One step on `batch`, which also moves the running statistics `buffers`, on the threads around if `parallel`; the same bits for any number of them.
+    /// One step on `batch`, its images moved by `moves` if there are any; also moves the running statistics `buffers`. On the
+    /// threads around if `parallel`; the same bits for any number of them.
     #[allow(clippy::too_many_arguments)]
     pub fn step(
         &mut self,
         system: &Trained,
         batch: &[u32],
+        moves: &[Move],
         law: Law,
         x: &mut [T],
         v: &mut [T],
@@ -53,11 +56,18 @@ impl<T: Real> Layered<T> {
     ) -> Moved {
         let weights: &[T] = x;
         let together = if system.network.couples() { batch.len() } else { IMAGES };
-        let run = |(group, part): (&mut Group<T>, &[u32])| {
+        let (size, shape) = (self.size, system.training.data.shape);
+        let black = system.training.data.background::<T>();
+        let black = |channel: usize| black[channel * shape[1] * shape[2]];
+        let run = |(number, (group, part)): (usize, (&mut Group<T>, &[u32]))| {
             group.gradient.fill(T::ZERO);
             group.loss = 0.0;
-            for chunk in part.chunks(together) {
+            for (at, chunk) in part.chunks(together).enumerate() {
                 system.training.gather(chunk, &mut group.inputs, &mut group.labels);
+                let moves = moves.iter().skip(number * size + at * together);
+                for (image, way) in group.inputs.chunks_exact_mut(shape.iter().product()).zip(moves) {
+                    way.apply(image, shape, black);
+                }
                 let gradient = Some(&mut group.gradient[..]);
                 let Sums { loss, .. } =
                     system.network.chunk(weights, &group.inputs, &group.labels, gradient, false, &mut group.tape);
@@ -67,9 +77,9 @@ impl<T: Real> Layered<T> {
         let used = batch.len().div_ceil(self.size);
         let groups = &mut self.groups[..used];
         if parallel && used > 1 {
-            groups.par_iter_mut().zip(batch.par_chunks(self.size)).with_max_len(1).for_each(run);
+            groups.par_iter_mut().zip(batch.par_chunks(size)).enumerate().with_max_len(1).for_each(run);
         } else {
-            groups.iter_mut().zip(batch.chunks(self.size)).for_each(run);
+            groups.iter_mut().zip(batch.chunks(size)).enumerate().for_each(run);
         }
         if !groups.iter().map(|g| g.loss).sum::<f64>().is_finite() {
             return Moved::NotFinite;

@@ -28,6 +28,8 @@ struct Replica<T> {
     v: Buffer<T>,
     /// Running statistics.
     buffers: Vec<T>,
+    /// Number in the whole ensemble.
+    number: u64,
     order: BatchOrder,
     stop: Option<Stop>,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Native<T> {
     system: Arc<Trained>,
     rate: Course,
     momentum: f64,
+    streams: Streams,
     /// Samples per batch; all of them for descent.
     batch: usize,
     descent: bool,
@@ -86,13 +89,15 @@ impl<T: Real> Native<T> {
                 x,
                 v,
                 buffers: buffers.clone(),
+                number,
                 order: BatchOrder::new(job.streams, number, samples, batch),
                 stop: None,
             }
         });
         let replicas = replicas.collect();
         let engines = Mutex::default();
-        Ok(Self { system, rate, momentum, batch, descent, step: 0, replicas, engines, work: Work::default() })
+        let streams = job.streams;
+        Ok(Self { system, rate, momentum, streams, batch, descent, step: 0, replicas, engines, work: Work::default() })
     }
 
     fn dof(&self) -> usize {
@@ -132,11 +137,15 @@ impl<T: Real> Native<T> {
         for step in from..to {
             let batch = if self.descent { &all } else { replica.order.batch(step) };
             let law = update::Law { rate: self.rate.at(step as f64), momentum: self.momentum };
+            let augmentation = if self.descent { Default::default() } else { self.system.augmentation };
+            let moves = augmentation.moves(self.streams, replica.number, step, batch.len());
             tried += 1;
             let (x, v, running) = (&mut replica.x, &mut replica.v, &mut replica.buffers);
             let moved = match (&mut engine, self.fused()) {
                 (Engine::Dense(space), Some((_, head))) => space.step(head, self.training(), batch, law, x, v, threads),
-                (Engine::Layered(layered), _) => layered.step(&self.system, batch, law, x, v, running, threads > 1),
+                (Engine::Layered(layered), _) => {
+                    layered.step(&self.system, batch, &moves, law, x, v, running, threads > 1)
+                }
                 (Engine::Dense(_), None) => unreachable!("made for a dense network"),
             };
             replica.stop = match moved {

@@ -1,6 +1,6 @@
 //! The plain convolutional network of the papers on the (h, alpha) plane, in the NTK parametrisation.
 
-use super::data_parameters_from;
+use super::image_parameters;
 use super::stack::Stack;
 use crate::data::Training;
 use crate::layers::{Convolution, GlobalPool, Initial, Linear, Window};
@@ -50,14 +50,14 @@ pub(super) fn entry() -> Entry {
         about: "plain network of four convolutions in the NTK parametrisation, log-likelihood; 20 x 20 pixels or more",
         parameters: || {
             let mut all = vec![Parameter::integer("channels", 30, 1, 1 << 14, "channels h of each convolution")];
-            all.extend(data_parameters_from("mnist"));
+            all.extend(image_parameters("mnist"));
             all
         },
         method: || Method::Sgd { rate: 1.0.into(), momentum: 0.0, batch: 100 },
         steps: 10_000,
         build: |parameters, build| {
             let training = super::training(parameters, build)?;
-            Ok(Arc::new(cnn(parameters.size("channels"), training)?))
+            Ok(Arc::new(super::measured(cnn(parameters.size("channels"), training)?, parameters)?))
         },
         citations: GEIGER,
     }

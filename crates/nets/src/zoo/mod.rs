@@ -15,7 +15,7 @@ pub use resnet18::{Stem, resnet18};
 pub use small_net::small_net;
 pub use toy::toy;
 
-use crate::data::{DataSet, Training, TrainingChoice};
+use crate::data::{Augmentation, DataSet, Training, TrainingChoice};
 use crate::layers::{Activation, Initial, Layer, Linear, Pointwise, Silu, Softplus};
 use crate::loss::Loss;
 use crate::network::Network;
@@ -103,7 +103,16 @@ impl Dense {
             let fix = "give fewer units: a network has less than 2^31 weights";
             return Err(Fault::input(field, format!("{:?}", &self.widths[1..self.widths.len() - 1]), fix));
         }
-        Ok(Trained { name, citations, network: self.network(), training, dense: Some(self) })
+        let augmentation = Augmentation::default();
+        Ok(Trained {
+            name,
+            citations,
+            network: self.network(),
+            training,
+            dense: Some(self),
+            noise_samples: 0,
+            augmentation,
+        })
     }
 }
 
@@ -131,6 +140,23 @@ fn data_parameters_from(default: &str) -> [Parameter; 3] {
     ]
 }
 
+/// Parameters of all networks of images.
+fn image_parameters(default: &str) -> Vec<Parameter> {
+    let mut all = data_parameters_from(default).to_vec();
+    let noise = "training samples, evenly spaced, that the gradient noise is measured on; 0: all";
+    let crop = "pad the images of each mini-batch by this many black pixels and cut out a random part; 0: no";
+    all.push(Parameter::integer("noise_samples", 2000, 0, u32::MAX.into(), noise));
+    all.push(Parameter::flag("flip", false, "mirror each image of a mini-batch with probability 1/2"));
+    all.push(Parameter::integer("crop", 0, 0, 1 << 12, crop));
+    all
+}
+
+/// What `image_parameters` say.
+fn measured(network: Trained, parameters: &Parameters) -> Result<Trained, Fault> {
+    let augmentation = Augmentation { flip: parameters.flag("flip"), crop: parameters.size("crop") };
+    network.with_noise_samples(parameters.size("noise_samples")).with_augmentation(augmentation)
+}
+
 fn training(parameters: &Parameters, build: &Build) -> Result<Training, Fault> {
     let data = DataSet::open(parameters.text("data"), &build.folder)?;
     let choice = TrainingChoice {
@@ -143,12 +169,5 @@ fn training(parameters: &Parameters, build: &Build) -> Result<Training, Fault> {
 
 /// All networks, for the registry.
 pub fn entries() -> Vec<Entry> {
-    vec![
-        toy::entry(),
-        fully_connected::entry(),
-        mlp::entry(),
-        small_net::entry(),
-        resnet18::entry(),
-        cnn::entry(),
-    ]
+    vec![toy::entry(), fully_connected::entry(), mlp::entry(), small_net::entry(), resnet18::entry(), cnn::entry()]
 }

@@ -1,7 +1,7 @@
 //! ResNet-18: eight residual blocks of two convolutions with batch normalisation, log-likelihood.
 
 use super::stack::Stack;
-use super::{CITATIONS, data_parameters_from};
+use super::{CITATIONS, image_parameters};
 use crate::data::Training;
 use crate::layers::{AveragePool, Convolution, GlobalPool, Linear, MaxPool, Window};
 use crate::loss::Loss;
@@ -102,7 +102,7 @@ pub(super) fn entry() -> Entry {
                 Parameter::integer("width", 64, 1, 4096, "channels of the first blocks"),
                 Parameter::text("stem", "imagenet", &["imagenet", "cifar"], stem),
             ];
-            all.extend(data_parameters_from("mnist"));
+            all.extend(image_parameters("mnist"));
             all
         },
         method: || Method::Sgd { rate: 0.01.into(), momentum: 0.5, batch: 64 },
@@ -110,7 +110,7 @@ pub(super) fn entry() -> Entry {
         build: |parameters, build| {
             let training = super::training(parameters, build)?;
             let stem = if parameters.text("stem") == "cifar" { Stem::Cifar } else { Stem::ImageNet };
-            Ok(Arc::new(resnet18(stem, parameters.size("width"), training)?))
+            Ok(Arc::new(super::measured(resnet18(stem, parameters.size("width"), training)?, parameters)?))
         },
         citations: RESNET,
     }

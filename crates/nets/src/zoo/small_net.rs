@@ -1,6 +1,6 @@
 //! Small Net: two convolutions and two linear layers, log-likelihood.
 
-use super::{CITATIONS, data_parameters_from};
+use super::{CITATIONS, image_parameters};
 use crate::data::Training;
 use crate::layers::{Activation, Convolution, Layer, Linear, MaxPool, Pointwise, Window};
 use crate::loss::Loss;
@@ -60,14 +60,14 @@ pub(super) fn entry() -> Entry {
         about: "network with two convolutions and two linear layers, log-likelihood; 16 x 16 pixels or more",
         parameters: || {
             let mut all = vec![Parameter::number("width", 1.0, 1e-3, 1e3, "factor on channels and hidden units")];
-            all.extend(data_parameters_from("mnist"));
+            all.extend(image_parameters("mnist"));
             all
         },
         method: || Method::Sgd { rate: 0.01.into(), momentum: 0.5, batch: 100 },
         steps: 10_000,
         build: |parameters, build| {
             let training = super::training(parameters, build)?;
-            Ok(Arc::new(small_net(parameters.number("width"), training)?))
+            Ok(Arc::new(super::measured(small_net(parameters.number("width"), training)?, parameters)?))
         },
         citations: CITATIONS,
     }
