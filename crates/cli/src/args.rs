@@ -53,6 +53,9 @@ pub enum Verb {
     Run(Run),
     /// Solve the exact two-time equations of the infinite spherical p-spin: energies, correlations, responses.
     MeanField(MeanField),
+    /// Pack soft spheres to the verge of jamming: packing fraction, contacts, forces, gaps, vibrations. Exit code 1 if a packing
+    /// does not have exactly the contacts that hold it.
+    Packing(Packing),
     /// Check and compare the checkpoints of any training: integrity, two-time displacements, drift against diffusion.
     /// Reads safetensors, numpy (.npz, .npy), PyTorch (.pt, .pth, .bin, .ckpt: nothing of a pickle is run) and sketches; exit
     /// code 1 if something is wrong with the series.
@@ -172,6 +175,35 @@ pub struct MeanField {
     #[arg(long, value_name = "ERROR", default_value_t = 1e-4, allow_negative_numbers = true)]
     pub tolerance: f64,
     /// Folder of the run (default: runs/mean-field, or the next free one).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Flags of `packing`.
+#[derive(Args, Debug)]
+pub struct Packing {
+    /// Spheres in a packing, half of them small.
+    #[arg(long, value_name = "N", default_value_t = 256, allow_negative_numbers = true)]
+    pub n: usize,
+    /// Dimension, 2 or 3.
+    #[arg(long, value_name = "D", default_value_t = 3, allow_negative_numbers = true)]
+    pub dimension: usize,
+    /// Diameter of the large spheres over that of the small ones, 1 to 2.
+    #[arg(long, value_name = "RATIO", default_value_t = 1.4, allow_negative_numbers = true)]
+    pub ratio: f64,
+    /// Packing fraction at which random points are first relaxed (default: 0.68, or 0.87 in two dimensions).
+    #[arg(long, value_name = "PHI", allow_negative_numbers = true)]
+    pub from: Option<f64>,
+    /// Root mean square overlap to come down to (default: 1e-6).
+    #[arg(long, value_name = "OVERLAP", allow_negative_numbers = true)]
+    pub overlap: Option<f64>,
+    /// Number of packings.
+    #[arg(long, value_name = "K", default_value_t = 4)]
+    pub packings: u64,
+    /// Seed of the starting points.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Folder of the run (default: runs/packing, or the next free one).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

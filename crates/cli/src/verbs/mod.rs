@@ -3,6 +3,7 @@
 pub mod age;
 pub mod list;
 pub mod mean_field;
+pub mod packing;
 pub mod report;
 pub mod run;
 pub mod series;

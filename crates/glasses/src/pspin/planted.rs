@@ -4,10 +4,10 @@ use glasslab_core::{Fault, Space, Streams};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-/// Below this temperature planting is not equilibrium: T_K = 0.586054 for p = 3 (one-step replica symmetry breaking at m = 1,
+/// Below this temperature planting is not equilibrium: T_K = 0.58605397 for p = 3 (one-step replica symmetry breaking at m = 1,
 /// Crisanti and Sommers 1992), the transition T = 1 for p = 2. Rounded down in the seventh digit.
 pub(super) fn least_temperature(p: usize) -> f64 {
-    if p == 2 { 1.0 } else { 0.586_054 }
+    if p == 2 { 1.0 } else { 0.586_053_9 }
 }
 
 /// s* uniform on the sphere, and couplings drawn given s* with weight exp(-H(s*)/T'): J_ijk + (1/T') p!/(2 N^(p-1)) s*_i s*_j s*_k
