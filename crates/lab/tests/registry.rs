@@ -20,10 +20,9 @@ fn small(name: &str) -> Vec<BTreeMap<String, Value>> {
         "p-spin" => [2, 3].iter().map(|p| set(&[("p", Value::Integer(*p)), ("n", Value::Integer(20))])).collect(),
         "kob-andersen" => vec![set(&[("n", Value::Integer(150)), ("start_time", Value::Number(0.1))])],
         "dumbbells" => vec![set(&[("n", Value::Integer(130)), ("start_time", Value::Number(0.1))])],
-        "soft-spheres" => [2, 3]
-            .iter()
-            .map(|d| set(&[("n", Value::Integer(60)), ("dimension", Value::Integer(*d))]))
-            .collect(),
+        "soft-spheres" => {
+            [2, 3].iter().map(|d| set(&[("n", Value::Integer(60)), ("dimension", Value::Integer(*d))])).collect()
+        }
         _ => vec![set(&[("n", Value::Integer(20))])],
     }
 }
