@@ -93,6 +93,14 @@ pub enum Fault {
         /// What is wrong with it and what would be right.
         problem: String,
     },
+    /// A function from outside (of a user's own System) failed.
+    #[error("{what}: {problem}")]
+    Outside {
+        /// Which function of which System.
+        what: String,
+        /// What it said.
+        problem: String,
+    },
     /// A saved state does not fit the object that loads it.
     #[error("the saved state lacks `{name}` or holds it in another shape: it belongs to another plan")]
     State {

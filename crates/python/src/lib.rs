@@ -3,8 +3,10 @@
 mod catalogue;
 mod convert;
 mod live;
+mod own;
 mod records;
 mod running;
+mod series;
 mod system;
 
 use pyo3::prelude::*;
@@ -18,6 +20,10 @@ fn _glasslab(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(catalogue::catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(running::run, module)?)?;
     module.add_function(wrap_pyfunction!(running::age, module)?)?;
+    module.add_function(wrap_pyfunction!(running::run_own, module)?)?;
+    module.add_function(wrap_pyfunction!(running::mean_field, module)?)?;
+    module.add_function(wrap_pyfunction!(own::own_system, module)?)?;
+    module.add_function(wrap_pyfunction!(series::analyse_series, module)?)?;
     module.add_function(wrap_pyfunction!(running::set_threads, module)?)?;
     module.add_function(wrap_pyfunction!(live::combine_recorders, module)?)?;
     module.add_function(wrap_pyfunction!(live::judge_recorders, module)?)?;

@@ -1,7 +1,11 @@
 //! Carries plans out for Python: without the interpreter's lock, and stopped cleanly by its signals.
 
 use crate::convert::{self, failure};
-use glasslab_lab::{Changes, LabError, Plan, RunOptions, Watch, plan_error, presets};
+use crate::own::Own;
+use crate::system::System;
+use glasslab_lab::{
+    Changes, LabError, MeanField, MeanFieldPlan, Plan, RunOptions, Start, Watch, plan_error, presets, registry,
+};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -114,7 +118,7 @@ pub struct Place {
     note: Option<Py<PyAny>>,
 }
 
-fn carry_out(py: Python<'_>, plan: &Plan, folder: PathBuf, place: Place) -> PyResult<PathBuf> {
+fn carry_out(py: Python<'_>, plan: &Plan, folder: PathBuf, place: Place, own: Option<&Arc<Own>>) -> PyResult<PathBuf> {
     if !(place.checkpoint_every > 0.0 && place.checkpoint_every <= 1e9) {
         let problem = format!("checkpoint_every = {}: give a number of seconds > 0", place.checkpoint_every);
         return Err(PyValueError::new_err(problem));
@@ -139,7 +143,7 @@ fn carry_out(py: Python<'_>, plan: &Plan, folder: PathBuf, place: Place) -> PyRe
         looked: Instant::now(),
     };
     let outcome = py.detach(|| glasslab_lab::run(plan, &options, &mut watcher));
-    let outcome = outcome.map_err(failure)?;
+    let outcome = outcome.map_err(|e| own.and_then(|o| o.raised()).unwrap_or_else(|| failure(e)))?;
     let dir = outcome.dir;
     match watcher.error {
         None => Ok(dir),
@@ -166,7 +170,27 @@ pub fn run(py: Python<'_>, plan: &Bound<'_, PyAny>, seed: Option<u64>, place: Pl
     check_seed(seed)?;
     let Found { mut plan, folder } = find(plan)?;
     plan.seed = seed.unwrap_or(plan.seed);
-    carry_out(py, &plan, folder, place)
+    carry_out(py, &plan, folder, place, None)
+}
+
+/// Carries out a plan whose quench has `system = "own"` and this name among its parameters, with this System.
+#[pyfunction]
+pub fn run_own(
+    py: Python<'_>,
+    plan: &Bound<'_, PyDict>,
+    system: PyRef<'_, System>,
+    name: &str,
+    place: Place,
+) -> PyResult<PathBuf> {
+    let Found { plan, folder } = find(plan)?;
+    let (model, own) = system.parts();
+    let Some(_loan) = registry::lend(name, model) else {
+        let text = format!("name = {name:?}: a system of this name is running: give another name");
+        return Err(PyValueError::new_err(text));
+    };
+    // An exception from before the run is not this run's.
+    drop(own.as_ref().and_then(|o| o.raised()));
+    carry_out(py, &plan, folder, place, own.as_ref())
 }
 
 /// Quenches systems by name, with these changes of every quench, method and system; returns the run directory.
@@ -188,7 +212,26 @@ pub fn age(
     };
     let refused = |complaints| -> LabError { plan_error("the plan", complaints) };
     let plan = glasslab_lab::age_plan(&systems, &changes).map_err(refused).map_err(failure)?;
-    carry_out(py, &plan, PathBuf::new(), place)
+    carry_out(py, &plan, PathBuf::new(), place, None)
+}
+
+/// Solves the exact equations of the infinite spherical p-spin; returns the run directory.
+#[pyfunction]
+#[allow(clippy::too_many_arguments)] // its only caller names them all
+pub fn mean_field(
+    py: Python<'_>,
+    p: u32,
+    mixed: Option<(u32, f64)>,
+    temperature: f64,
+    start: Option<f64>,
+    until: f64,
+    tolerance: f64,
+    out: Option<PathBuf>,
+) -> PyResult<PathBuf> {
+    let start = start.map_or(Start::Random, Start::Equilibrium);
+    let plan = MeanFieldPlan { model: MeanField { p, s: mixed, temperature, start, until }, tolerance };
+    let outcome = py.detach(|| glasslab_lab::mean_field(&plan, out.as_deref(), &mut ()));
+    Ok(outcome.map_err(failure)?.dir)
 }
 
 /// Sets the number of threads of all parallel work; only the first call, before any work, has an effect.

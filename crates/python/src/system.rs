@@ -1,11 +1,12 @@
 //! A System of the registry as a Python object: numpy in and out.
 
 use crate::convert;
+use crate::own::{self, Own};
 use glasslab_lab::core::parameter::Build;
 use glasslab_lab::core::{Complaint, Fault, Parameters, Precision, Space, Streams, System as Model, Value};
 use glasslab_lab::registry;
 use numpy::{AllowTypeChange, PyArrayDyn, PyArrayLikeDyn, PyArrayMethods, PyUntypedArrayMethods};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyNotImplementedError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub struct System {
     streams: Streams,
     sample: u64,
     parameters: BTreeMap<String, Value>,
+    /// The functions, if it is the user's own.
+    own: Option<Arc<Own>>,
 }
 
 /// Positions as they came: their shape, [N] or [R, N], and the values.
@@ -28,6 +31,31 @@ type Positions<'py> = PyArrayLikeDyn<'py, f64, AllowTypeChange>;
 type BlockRow<'py> = (String, usize, usize, Bound<'py, PyTuple>);
 
 impl System {
+    /// A System that is built already.
+    pub fn of(
+        model: Arc<dyn Model>,
+        streams: Streams,
+        sample: u64,
+        parameters: BTreeMap<String, Value>,
+        own: Option<Arc<Own>>,
+    ) -> Self {
+        Self { model, streams, sample, parameters, own }
+    }
+
+    /// The System itself, and its functions if it is the user's own.
+    pub fn parts(&self) -> (Arc<dyn Model>, Option<Arc<Own>>) {
+        (Arc::clone(&self.model), self.own.clone())
+    }
+
+    fn fault(&self, fault: Fault) -> PyErr {
+        own::fault(self.own.as_ref(), fault)
+    }
+
+    fn lacks(&self, ability: &'static str, method: &'static str) -> PyErr {
+        let system = self.model.name();
+        PyNotImplementedError::new_err(format!("{method}: the system {system:?} has no {ability}"))
+    }
+
     /// Copies the positions, so that nobody changes them while Python runs on.
     fn positions(&self, x: &Positions<'_>) -> PyResult<(Vec<usize>, Vec<f64>)> {
         let (shape, dof) = (x.shape().to_vec(), self.model.dof());
@@ -99,7 +127,7 @@ impl System {
         let streams = Streams::new(seed);
         let build = Build { streams, sample, folder: PathBuf::new(), precision };
         let model = py.detach(|| (entry.build)(&checked, &build)).map_err(convert::fault)?;
-        Ok(Self { model, streams, sample, parameters: checked.values().clone() })
+        Ok(Self { model, streams, sample, parameters: checked.values().clone(), own: None })
     }
 
     /// Its name in the registry.
@@ -170,7 +198,7 @@ impl System {
     fn init<'py>(&self, py: Python<'py>, seed: Option<u64>, replica: u64) -> PyResult<Bound<'py, PyAny>> {
         let streams = seed.map_or(self.streams, Streams::new);
         let mut x = vec![0.0; self.model.dof()];
-        py.detach(|| self.model.initial(streams, replica, &mut x)).map_err(convert::fault)?;
+        py.detach(|| self.model.initial(streams, replica, &mut x)).map_err(|e| self.fault(e))?;
         array(py, &[x.len()], x)
     }
 
@@ -179,7 +207,7 @@ impl System {
         let (shape, x) = self.positions(&x)?;
         let energies: Result<Vec<f64>, Fault> =
             py.detach(|| x.chunks(self.model.dof()).map(|x| self.model.energy(x)).collect());
-        array(py, &shape[..shape.len() - 1], energies.map_err(convert::fault)?)
+        array(py, &shape[..shape.len() - 1], energies.map_err(|e| self.fault(e))?)
     }
 
     /// E(x) and the force -dE/dx, of the shape of x. One pass over the data or couplings serves all replicas [R, N].
@@ -195,8 +223,54 @@ impl System {
             [energy] => self.model.energy_force(&x, &mut force).map(|e| *energy = e),
             energies => self.model.energy_force_many(&x, &mut force, energies),
         })
-        .map_err(convert::fault)?;
+        .map_err(|e| self.fault(e))?;
         Ok((array(py, &shape[..shape.len() - 1], energy)?, array(py, &shape, force)?))
+    }
+
+    /// What else it is able to do, as names: "subsample", "evaluate", "gradient_noise", "hessian_vec", "predict", "tangent",
+    /// "contacts".
+    #[getter]
+    fn abilities<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        own::abilities(py, &*self.model)
+    }
+
+    /// True if it is made of the user's own functions.
+    #[getter]
+    fn own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// H v, H = d^2E/dx^2 at x [N], exact; v [N], or [K, N] for K products at one point.
+    fn hessian_vec<'py>(&self, py: Python<'py>, x: Positions<'py>, v: Positions<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let ((point, x), (shape, v)) = (self.positions(&x)?, self.positions(&v)?);
+        if point.len() != 1 {
+            return Err(PyValueError::new_err(format!(
+                "x = an array of shape {point:?}: give one point, of shape [N]"
+            )));
+        }
+        let Some(hessian) = self.model.hessian() else {
+            return Err(self.lacks("exact second derivatives", "hessian_vec"));
+        };
+        let mut out = vec![0.0; v.len()];
+        py.detach(|| hessian.hessian_vec_many(&x, &v, &mut out)).map_err(|e| self.fault(e))?;
+        array(py, &shape, out)
+    }
+
+    /// Outputs f(x, inputs) [B, C], raw, of inputs [B, numbers per input].
+    fn predict<'py>(&self, py: Python<'py>, x: Positions<'py>, inputs: Positions<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (point, x) = self.positions(&x)?;
+        let Some(predict) = self.model.predict() else {
+            return Err(self.lacks("outputs", "predict"));
+        };
+        let (shape, width) = (inputs.shape().to_vec(), predict.inputs());
+        if point.len() != 1 || shape.len() != 2 || shape[1] != width {
+            let text = format!("inputs = an array of shape {shape:?}: give [B, {width}], and one point x");
+            return Err(PyValueError::new_err(text));
+        }
+        let given: Vec<f64> = inputs.as_array().iter().copied().collect();
+        let mut out = vec![0.0; shape[0] * predict.outputs()];
+        py.detach(|| predict.predict(&x, &given, &mut out)).map_err(|e| self.fault(e))?;
+        array(py, &[shape[0], predict.outputs()], out)
     }
 
     fn __repr__(&self) -> String {

@@ -9,9 +9,11 @@ from __future__ import annotations
 from glasslab._catalogue import datasets, presets, system, systems
 from glasslab._glasslab import System, set_threads
 from glasslab._glasslab import version as version
+from glasslab._own import mean_field, own_system, run_system, torch_system
 from glasslab._recorder import Recorder, combine, summary, write
 from glasslab._records import Record, Records
 from glasslab._run import Run, age, open, run
+from glasslab._series import Series, check_series, two_time
 
 __version__ = version
 
@@ -20,17 +22,24 @@ __all__ = [
     "Recorder",
     "Records",
     "Run",
+    "Series",
     "System",
     "age",
+    "check_series",
     "combine",
     "datasets",
+    "mean_field",
     "open",
+    "own_system",
     "presets",
     "run",
+    "run_system",
     "set_threads",
     "summary",
     "system",
     "systems",
+    "torch_system",
+    "two_time",
     "version",
     "write",
 ]

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,12 @@ class System:
     def init(self, seed: int | None = None, replica: int = 0) -> NDArray[np.float64]: ...
     def energy(self, x: ArrayLike) -> Any: ...
     def energy_force(self, x: ArrayLike) -> tuple[Any, NDArray[np.float64]]: ...
+    @property
+    def abilities(self) -> tuple[str, ...]: ...
+    @property
+    def own(self) -> bool: ...
+    def hessian_vec(self, x: ArrayLike, v: ArrayLike) -> NDArray[np.float64]: ...
+    def predict(self, x: ArrayLike, inputs: ArrayLike) -> NDArray[np.float64]: ...
 
 class Live:
     """Two-time displacements of tensors that somebody else trains."""
@@ -63,6 +69,34 @@ def age(
     seed: int | None,
     place: dict[str, Any],
 ) -> Path: ...
+def run_own(plan: dict[str, Any], system: System, name: str, place: dict[str, Any]) -> Path: ...
+def mean_field(
+    p: int,
+    mixed: tuple[int, float] | None,
+    temperature: float,
+    start: float | None,
+    until: float,
+    tolerance: float,
+    out: str | PathLike[str] | None,
+) -> Path: ...
+def own_system(
+    name: str,
+    dof: int,
+    energy_force: Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]],
+    initial: Callable[[int], NDArray[np.float64]],
+    hessian_vec: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]] | None,
+    extensive: bool,
+    layout: list[tuple[str, int, int, list[int]]],
+    seed: int,
+) -> System: ...
+def analyse_series(
+    paths: Sequence[str | PathLike[str]],
+    memory: int,
+    detail: str,
+    groups: Sequence[str],
+    skip: Sequence[str],
+    out: str | PathLike[str] | None,
+) -> tuple[dict[str, str], list[_Row], str]: ...
 def set_threads(threads: int) -> None: ...
 def open_run(path: str | PathLike[str]) -> tuple[str, list[str]]: ...
 def read_records(
