@@ -18,6 +18,7 @@ fn _glasslab(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<system::System>()?;
     module.add_class::<live::Live>()?;
     module.add_function(wrap_pyfunction!(catalogue::catalogue, module)?)?;
+    module.add_function(wrap_pyfunction!(catalogue::load_dataset, module)?)?;
     module.add_function(wrap_pyfunction!(running::run, module)?)?;
     module.add_function(wrap_pyfunction!(running::age, module)?)?;
     module.add_function(wrap_pyfunction!(running::run_own, module)?)?;

@@ -26,6 +26,21 @@ def test_the_lists_say_what_there_is():
     assert "[[quench]]" in presets["age"]["plan"]
 
 
+def test_data_sets_open():
+    for name, shape in [("digits", (1437, 1, 8, 8)), ("mnist", (10000, 1, 28, 28))]:
+        inputs, labels = gl.dataset(name)
+        assert inputs.shape == shape and inputs.dtype == np.float32 and labels.shape == shape[:1]
+        assert set(np.unique(labels)) == set(range(10))
+        if name == "digits":
+            assert abs(inputs.mean()) < 1e-6 and inputs.std() == pytest.approx(1, abs=1e-6)
+        test, _ = gl.dataset(name, "test")
+        assert test.shape[1:] == shape[1:] and not np.array_equal(test[:9], inputs[:9])
+    with pytest.raises(ValueError, match="did you mean `mnist`"):
+        gl.dataset("minst")
+    with pytest.raises(ValueError, match="split = 'all'"):
+        gl.dataset("mnist", "all")
+
+
 def test_parameters_never_hide_behind_our_own_arguments():
     ours = {"name", "seed", "sample", "precision", "out", "resume", "progress", "checkpoint_every", "replicas", "samples", "steps"}
     for system in gl.systems():

@@ -6,7 +6,7 @@ this package is a thin layer over it. Times are in steps, arrays are numpy's, f6
 
 from __future__ import annotations
 
-from glasslab._catalogue import datasets, presets, system, systems
+from glasslab._catalogue import dataset, datasets, presets, system, systems
 from glasslab._glasslab import System, set_threads
 from glasslab._glasslab import version as version
 from glasslab._own import mean_field, own_system, run_system, torch_system
@@ -27,6 +27,7 @@ __all__ = [
     "age",
     "check_series",
     "combine",
+    "dataset",
     "datasets",
     "mean_field",
     "open",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from glasslab import _glasslab
 
@@ -21,6 +25,19 @@ def systems() -> list[dict[str, Any]]:
 def datasets() -> list[dict[str, Any]]:
     """Every data set: name, about."""
     return _list("datasets")
+
+
+def dataset(
+    name: str | os.PathLike[str] = "mnist", split: str = "train"
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Inputs [samples, channels, height, width], normalised per channel as the networks of the laboratory see them, and labels
+    [samples]: of a data set by name (see `datasets()`) or of a folder of IDX or CIFAR files. `split`: "train" or "test"."""
+    if split not in ("train", "test"):
+        raise ValueError(f'split = {split!r}: give "train" or "test"')
+    pixels, shape, labels, full, mean, deviation = _glasslab.load_dataset(os.fspath(name), split == "test")
+    offset, scale = (np.asarray(v, np.float64)[:, None, None] for v in (mean, deviation))
+    inputs = (pixels.reshape(shape) / full - offset) / scale
+    return inputs.astype(np.float32), labels
 
 
 def presets() -> list[dict[str, Any]]:

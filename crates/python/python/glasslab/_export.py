@@ -36,7 +36,7 @@ def tensorboard(records: Records, folder: str | os.PathLike[str]) -> int:
     except ImportError as error:
         raise ImportError("export_tensorboard needs torch and tensorboard: pip install torch tensorboard") from error
     count = 0
-    writer: Any = SummaryWriter(os.fspath(folder))  # type: ignore[no-untyped-call]
+    writer: Any = SummaryWriter(os.fspath(folder))
     with writer:
         for tag, step, value in scalars(records):
             writer.add_scalar(tag, value, step)

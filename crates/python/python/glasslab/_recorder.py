@@ -224,7 +224,8 @@ class Recorder:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the state into one file, whole or not at all."""
         buffer = io.BytesIO()
-        np.savez(buffer, **{n: np.asarray(v) for n, v in self.state_dict().items()})
+        arrays: dict[str, Any] = {n: np.asarray(v) for n, v in self.state_dict().items()}
+        np.savez(buffer, **arrays)
         path = Path(path)
         temporary = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
         try:
