@@ -17,11 +17,10 @@ from typing import Any
 from maturin import (  # noqa: F401: the hooks that need nothing more
     get_requires_for_build_editable,
     get_requires_for_build_wheel,
-    prepare_metadata_for_build_editable,
-    prepare_metadata_for_build_wheel,
 )
 from maturin import build_editable as _editable
 from maturin import build_wheel as _wheel
+from maturin import prepare_metadata_for_build_wheel as _metadata
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -49,6 +48,15 @@ def _program() -> None:
     SCRIPTS.mkdir(parents=True, exist_ok=True)
     shutil.copy2(program, SCRIPTS / NAME)
     print(f"glasslab: {program} goes into the wheel", file=sys.stderr)
+
+
+def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: Any = None) -> str:
+    """maturin wants the folder of scripts to be there."""
+    SCRIPTS.mkdir(parents=True, exist_ok=True)
+    return str(_metadata(metadata_directory, config_settings))
+
+
+prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
 
 
 def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: Any = None) -> str:

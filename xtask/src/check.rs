@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { name: "peers", about: "install PyTorch, JAX, LAMMPS, ...", kind: Kind::Peers, run: peers },
     Step { name: "cross-data", about: "numbers from peers, made again", kind: Kind::Peers, run: compare::regenerate },
     Step { name: "peer-tests", about: "tests that need the peers", kind: Kind::Peers, run: peer_tests },
+    Step { name: "python-peers", about: "the Python package with them", kind: Kind::Peers, run: package_peers },
     Step { name: "slow-tests", about: "tests that take long", kind: Kind::Slow, run: slow_tests },
 ];
 
@@ -76,6 +77,10 @@ fn docs(place: &Place, tally: &mut Tally) -> Result<()> {
 
 fn package(place: &Place, tally: &mut Tally) -> Result<()> {
     python::package_tests(place, tally)
+}
+
+fn package_peers(place: &Place, tally: &mut Tally) -> Result<()> {
+    python::peer_tests(place, tally)
 }
 
 fn peers(place: &Place, _: &mut Tally) -> Result<()> {
@@ -167,7 +172,7 @@ mod tests {
         assert!(names(&[], &[], true).contains(&"python"));
         let peers = names(&["--peers"], &[], false);
         assert_eq!(peers[..plain.len()], plain[..], "peers come after the plain check");
-        assert!(peers.ends_with(&["peers", "cross-data", "peer-tests"]));
+        assert!(peers.ends_with(&["peers", "cross-data", "peer-tests", "python-peers"]));
         assert!(names(&["--slow"], &[], false).ends_with(&["slow-tests"]));
         assert_eq!(names(&[], &["peers", "format"], false), ["format", "peers"]);
         assert!(chosen(&Arguments { flags: vec![], only: vec!["formatt".into()] }, false).is_err());

