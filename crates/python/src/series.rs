@@ -14,6 +14,7 @@ type Analysed<'py> = (BTreeMap<String, String>, Vec<Row<'py>>, String);
 
 /// Checks and compares the checkpoints in `paths`; keeps a run directory in `out` if that is given.
 #[pyfunction]
+#[allow(clippy::too_many_arguments)] // its only caller names them all
 pub fn analyse_series<'py>(
     py: Python<'py>,
     paths: Vec<PathBuf>,
@@ -21,6 +22,7 @@ pub fn analyse_series<'py>(
     detail: &str,
     groups: Vec<String>,
     skip: Vec<String>,
+    key: Option<String>,
     out: Option<PathBuf>,
 ) -> PyResult<Analysed<'py>> {
     let detail = match detail {
@@ -32,7 +34,7 @@ pub fn analyse_series<'py>(
             return Err(fault(Fault::input("detail", given, "give one of \"whole\", \"groups\", \"tensors\"")));
         }
     };
-    let options = Options { memory, detail, groups, skip, ..Options::default() };
+    let options = Options { memory, detail, groups, skip, key };
     let place = out.map(series::place).transpose().map_err(failure)?;
     let refused = |error: SeriesError| match error {
         SeriesError::Io { .. } => PyOSError::new_err(error.to_string()),

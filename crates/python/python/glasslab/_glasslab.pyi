@@ -1,14 +1,16 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__: list[str]
 version: str
 _Row = tuple[str, str, str, tuple[str, ...], tuple[int, ...], Any, bool]
 
+@final
 class System:
     """N degrees of freedom x, an energy E(x), a force -dE/dx."""
 
@@ -41,6 +43,7 @@ class System:
     def hessian_vec(self, x: ArrayLike, v: ArrayLike) -> NDArray[np.float64]: ...
     def predict(self, x: ArrayLike, inputs: ArrayLike) -> NDArray[np.float64]: ...
 
+@final
 class Live:
     """Two-time displacements of tensors that somebody else trains."""
 
@@ -98,6 +101,7 @@ def analyse_series(
     detail: str,
     groups: Sequence[str],
     skip: Sequence[str],
+    key: str | None,
     out: str | PathLike[str] | None,
 ) -> tuple[dict[str, str], list[_Row], str]: ...
 def set_threads(threads: int) -> None: ...
