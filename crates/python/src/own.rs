@@ -36,7 +36,7 @@ impl Own {
 
     /// Calls Python; its exception is kept, and a fault says that there was one.
     fn call<T>(&self, what: &str, action: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T, Fault> {
-        Python::attach(|py| action(py)).map_err(|error| {
+        Python::attach(action).map_err(|error| {
             let problem = error.to_string();
             let mut first = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert(error);

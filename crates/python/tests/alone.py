@@ -32,7 +32,7 @@ command = Path(sysconfig.get_path("scripts")) / "glasslab"
 version = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
 assert version.split() == ["glasslab", gl.__version__], version
 listed = subprocess.run([sys.executable, "-m", "glasslab", "systems", "--json"], capture_output=True, text=True, check=True).stdout
-assert {"toy", "p-spin"} <= {s["name"] for s in json.loads(listed)}, "the command lists what the package lists"
+assert {"toy", "p-spin"} <= {s["name"] for s in json.loads(listed)["systems"]}, "the command lists what the package lists"
 subprocess.run([command, "run", "runs/toy/plan.toml", "--out", "runs/again"], capture_output=True, check=True)
 for name in ("records/toy.nc", "summary.json", "plan.toml"):
     assert Path("runs/again", name).read_bytes() == Path("runs/toy", name).read_bytes(), f"{name} differs"

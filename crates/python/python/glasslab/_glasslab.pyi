@@ -6,7 +6,25 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__: list[str]
+__all__ = [
+    "Live",
+    "System",
+    "age",
+    "analyse_series",
+    "catalogue",
+    "combine_recorders",
+    "judge_recorders",
+    "keep_recorders",
+    "load_dataset",
+    "mean_field",
+    "open_run",
+    "own_system",
+    "read_records",
+    "run",
+    "run_own",
+    "set_threads",
+    "version",
+]
 version: str
 _Row = tuple[str, str, str, tuple[str, ...], tuple[int, ...], Any, bool]
 
