@@ -169,5 +169,5 @@ fn abilities_agree_with_the_energy() {
             }
         }
     }
-    assert_eq!(seen, 10, "the networks have these abilities");
+    assert_eq!(seen, 12, "the networks have these abilities");
 }
