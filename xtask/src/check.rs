@@ -30,7 +30,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", about: "rustdoc, warnings are errors", kind: Kind::Plain, run: docs },
     Step { name: "python", about: "the Python package in a fresh environment", kind: Kind::Plain, run: package },
     Step { name: "readme", about: "every command and program of README.md", kind: Kind::Plain, run: readme::execute },
-    Step { name: "peers", about: "install PyTorch, JAX, LAMMPS, ...", kind: Kind::Peers, run: peers },
+    Step { name: "peers", about: "install PyTorch, JAX, LAMMPS, Slurm, ...", kind: Kind::Peers, run: peers },
     Step { name: "cross-data", about: "numbers from peers, made again", kind: Kind::Peers, run: compare::regenerate },
     Step { name: "peer-tests", about: "tests that need the peers", kind: Kind::Peers, run: peer_tests },
     Step { name: "python-peers", about: "the Python package with them", kind: Kind::Peers, run: package_peers },
@@ -83,7 +83,8 @@ fn package_peers(place: &Place, tally: &mut Tally) -> Result<()> {
     python::peer_tests(place, tally)
 }
 
-fn peers(place: &Place, _: &mut Tally) -> Result<()> {
+fn peers(place: &Place, tally: &mut Tally) -> Result<()> {
+    tools::ensure_peers(place, tally)?;
     python::Environment::peers(place).create(python::PEERS)
 }
 

@@ -29,6 +29,18 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What the tests that need peers need beside Python packages.
+const PEER_TOOLS: &[Tool] = &[Tool {
+    name: "slurm",
+    probes: &[&[
+        "sh",
+        "-c",
+        "command -v sbatch && test -x /usr/sbin/slurmctld -a -x /usr/sbin/slurmd -a -x /usr/sbin/munged",
+    ]],
+    packages: &["slurm-wlm", "munge"],
+    what_for: "sweeps in job arrays that are killed",
+}];
+
 fn works(words: &[&str]) -> bool {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -42,7 +54,16 @@ fn found(tool: &Tool) -> bool {
 /// Finds the tools; as root on Debian, installs those that are missing. In continuous integration one that stays
 /// missing is a failure; elsewhere it is named, and the tests that need it say that they were skipped.
 pub fn ensure(place: &Place, tally: &mut Tally) -> Result<()> {
-    let missing: Vec<&Tool> = TOOLS.iter().filter(|t| !found(t)).collect();
+    ensure_all(TOOLS, place, tally)
+}
+
+/// The same for the tests that need peers.
+pub fn ensure_peers(place: &Place, tally: &mut Tally) -> Result<()> {
+    ensure_all(PEER_TOOLS, place, tally)
+}
+
+fn ensure_all(tools: &[Tool], place: &Place, tally: &mut Tally) -> Result<()> {
+    let missing: Vec<&Tool> = tools.iter().filter(|t| !found(t)).collect();
     let packages: Vec<&str> = missing.iter().flat_map(|t| t.packages).copied().collect();
     let root = Path::new("/usr/bin/apt-get").exists() && works(&["sh", "-c", "test $(id -u) = 0"]);
     if !packages.is_empty() && root {
@@ -55,7 +76,7 @@ pub fn ensure(place: &Place, tally: &mut Tally) -> Result<()> {
         stream(apt(&["install", "-y", "-qq", "--no-install-recommends"]).args(&packages), tally)?;
     }
     let mut absent = Vec::new();
-    for tool in TOOLS {
+    for tool in tools {
         let there = found(tool);
         println!("{}: {} (for {})", tool.name, if there { "found" } else { "MISSING" }, tool.what_for);
         if !there {

@@ -8,6 +8,10 @@ fn list(complaints: &[Complaint]) -> String {
     complaints.iter().map(|c| format!("\n  {c}")).collect()
 }
 
+fn meant(near: &str) -> String {
+    if near.is_empty() { String::new() } else { format!("; did you mean the preset `{near}`?") }
+}
+
 /// A run could not be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +51,62 @@ pub enum LabError {
         needed: String,
         /// What there is, readable.
         available: String,
+    },
+    /// There is no plan of that name.
+    #[error(
+        "there is no plan file and no preset called `{name}`{} (`glasslab presets` lists the presets)",
+        meant(near)
+    )]
+    NoPlan {
+        /// What was asked for.
+        name: String,
+        /// The preset nearest to it, if any is near.
+        near: &'static str,
+    },
+    /// The folder holds the points of another sweep.
+    #[error(
+        "{dir} holds another sweep (first difference: {difference}): choose another --out, or give --extend to make this the sweep of \
+         that folder (finished points that both have are kept); nothing was changed"
+    )]
+    OtherSweep {
+        /// The directory.
+        dir: PathBuf,
+        /// The first line that differs.
+        difference: String,
+    },
+    /// The folder holds no sweep.
+    #[error("{dir} holds no sweep (it has no sweep.toml): give a plan file with [sweep], or the folder of a sweep")]
+    NoSweep {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A bug of glasslab.
+    #[error("the program panicked: {said}; please report it with the plan")]
+    Panic {
+        /// What it said.
+        said: String,
+    },
+    /// Points of a sweep cannot be built; those at the ends of the axes were tried.
+    #[error("the sweep cannot be run:{}", problems.iter().map(|p| format!("\n  {p}")).collect::<String>())]
+    Points {
+        /// Which point, and what is wrong.
+        problems: Vec<String>,
+    },
+    /// A sweep could not go on for a reason that is not a point's own.
+    #[error("the sweep stopped: {reason}; finished points are kept, go on with the same command ({dir})")]
+    Stopped {
+        /// Why.
+        reason: String,
+        /// Its directory.
+        dir: PathBuf,
+    },
+    /// Slurm refused.
+    #[error("{command}: {said}")]
+    Slurm {
+        /// What was called.
+        command: String,
+        /// What it answered, and what to do.
+        said: String,
     },
     /// Files.
     #[error(transparent)]

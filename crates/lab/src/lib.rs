@@ -25,6 +25,7 @@ pub mod registry;
 mod run;
 pub mod series;
 mod summary;
+pub mod sweep;
 
 pub use age::{Changes, age_plan, toml_value};
 pub use error::{LabError, plan_error};
@@ -37,6 +38,7 @@ pub use mean_field::{MeanFieldOutcome, MeanFieldPlan, mean_field};
 pub use packing::{PackingOutcome, PackingPlan, packing};
 pub use page::report_runs;
 pub use plan::{Grid, Plan, Quench};
+pub use presets::plan_text;
 pub use quench::{Quenching, method_words};
 pub use run::{Estimate, Outcome, RunOptions, Watch, estimate, run};
 pub use summary::{QuenchSummary, Summary};

@@ -86,15 +86,7 @@ impl Grid {
 impl Plan {
     /// Reads and checks a plan. All complaints at once.
     pub fn parse(text: &str) -> Result<Plan, Vec<Complaint>> {
-        let table: Table = text.parse().map_err(|e: toml::de::Error| {
-            let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].lines().count().max(1));
-            let fix = format!(
-                "{} (line {line}); write the plan as TOML",
-                e.message().lines().next().unwrap_or("syntax error")
-            );
-            vec![Complaint::new("plan", "(the whole text)", fix)]
-        })?;
-        Plan::from_table(&table)
+        Plan::from_table(&table(text)?)
     }
 
     /// Checks a plan that was read as a table.
@@ -135,6 +127,16 @@ impl Plan {
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a plan has only tables, texts and numbers")
     }
+}
+
+/// Reads TOML; the complaint names the line.
+pub(crate) fn table(text: &str) -> Result<Table, Vec<Complaint>> {
+    text.parse().map_err(|e: toml::de::Error| {
+        let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].lines().count().max(1));
+        let message = e.message().lines().next().unwrap_or("syntax error").to_owned();
+        let fix = format!("{message} (line {line}); write the plan as TOML");
+        vec![Complaint::new("plan", "(the whole text)", fix)]
+    })
 }
 
 fn check_name(fields: &mut Fields<'_>, field: &str, name: &str) {

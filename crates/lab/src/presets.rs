@@ -1,5 +1,9 @@
 //! Plans that come with the laboratory.
 
+use crate::error::LabError;
+use glasslab_store::StoreError;
+use std::path::{Path, PathBuf};
+
 /// A plan by name.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
@@ -53,4 +57,21 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 /// The preset whose name is nearest to `name`, if near enough to be meant.
 pub fn nearest(name: &str) -> Option<&'static str> {
     glasslab_core::parameter::nearest(name, ALL.iter().map(|p| p.name))
+}
+
+/// The text of a plan file, or of a preset, and the folder that relative data paths start from.
+pub fn plan_text(file: &str) -> Result<(String, PathBuf), LabError> {
+    let path = Path::new(file);
+    if path.is_file() {
+        let text = std::fs::read_to_string(path).map_err(|source| StoreError::Io {
+            action: "read the plan",
+            path: path.to_owned(),
+            source,
+        })?;
+        return Ok((text, path.parent().map(Path::to_path_buf).unwrap_or_default()));
+    }
+    match find(file) {
+        Some(preset) => Ok((preset.text.to_owned(), PathBuf::new())),
+        None => Err(LabError::NoPlan { name: file.to_owned(), near: nearest(file).unwrap_or_default() }),
+    }
 }

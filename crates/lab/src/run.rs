@@ -132,18 +132,21 @@ fn open(plan: &Plan, options: &RunOptions) -> Result<RunDir, LabError> {
         None => dir.write_plan(&text)?,
         Some(found) if found == text => {}
         Some(found) => {
-            let pair = found.lines().zip(text.lines()).find(|(a, b)| a != b);
-            let difference = match pair {
-                Some((a, b)) => format!("there `{}`, here `{}`", a.trim(), b.trim()),
-                None => "one is longer".to_owned(),
-            };
-            return Err(LabError::OtherPlan { dir: out, difference });
+            return Err(LabError::OtherPlan { dir: out, difference: difference(&found, &text) });
         }
     }
     Ok(dir)
 }
 
-fn available_memory() -> Option<u64> {
+/// The first line in which two plans differ.
+pub(crate) fn difference(there: &str, here: &str) -> String {
+    match there.lines().zip(here.lines()).find(|(a, b)| a != b) {
+        Some((a, b)) => format!("there `{}`, here `{}`", a.trim(), b.trim()),
+        None => "one is longer".to_owned(),
+    }
+}
+
+pub(crate) fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb * 1024)
@@ -154,6 +157,16 @@ fn available_memory() -> Option<u64> {
 /// The same plan leaves the same bytes in `plan.toml`, `records/`, `summary.json` and `report.html`, whatever the threads, the
 /// interruptions and the options.
 pub fn run(plan: &Plan, options: &RunOptions, watch: &mut dyn Watch) -> Result<Outcome, LabError> {
+    carry_out(plan, options, watch, true)
+}
+
+/// [`run`] with or without the page: one of very many runs is looked at in their common report.
+pub(crate) fn carry_out(
+    plan: &Plan,
+    options: &RunOptions,
+    watch: &mut dyn Watch,
+    report: bool,
+) -> Result<Outcome, LabError> {
     // Everything that can be refused is refused before a file is touched.
     let estimate = estimate(plan, &options.data_folder)?;
     if let Some(available) = available_memory()
@@ -188,7 +201,9 @@ pub fn run(plan: &Plan, options: &RunOptions, watch: &mut dyn Watch) -> Result<O
     }
     let summary = summary::summarise(plan, &records);
     dir.write_summary(&summary)?;
-    dir.write_report(&crate::page::page(plan, &summary, &records))?;
+    if report {
+        dir.write_report(&crate::page::page(plan, &summary, &records))?;
+    }
     log.manifest.state = if interrupted { "interrupted" } else { "completed" }.to_owned();
     log.write(&dir)?;
     if !interrupted {

@@ -43,7 +43,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Makes the names in a folder durable. Only Unix can; elsewhere the file system does it in its own time.
-pub(crate) fn flush_folder(folder: &Path) -> Result<(), StoreError> {
+pub fn flush_folder(folder: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
         let opened = File::open(folder).and_then(|f| f.sync_all());
         // Some network file systems refuse to flush a folder; the rename itself has succeeded.
@@ -57,7 +57,7 @@ pub(crate) fn flush_folder(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// Creates a folder and those above it.
-pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
+pub fn create_folder(path: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(path).map_err(io("create the folder", path))
 }
 

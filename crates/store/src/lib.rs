@@ -3,15 +3,19 @@
 
 mod atomic;
 pub mod checkpoint;
+pub mod claim;
 mod error;
+mod journal;
 mod lock;
 pub mod manifest;
 pub mod netcdf;
 mod run_dir;
 
-pub use atomic::write_atomic;
+pub use atomic::{create_folder, flush_folder, write_atomic};
 pub use checkpoint::{Checkpoints, Loaded};
+pub use claim::{Claim, Claims, Taken};
 pub use error::StoreError;
+pub use journal::{Journal, JournalReader};
 pub use manifest::{Manifest, QuenchManifest, ReplicaEnd, utc};
 pub use netcdf::{read_dataset, write_dataset};
 pub use run_dir::{Run, RunDir};

@@ -12,13 +12,13 @@ const PREFIX: &str = "lock-";
 
 /// Who writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Owner {
-    pid: u32,
+pub(crate) struct Owner {
+    pub(crate) pid: u32,
     /// When the process started, so that a reused number is told apart; empty where unknown.
     started: String,
     /// Of this boot of the machine; empty where unknown.
     boot: String,
-    host: String,
+    pub(crate) host: String,
 }
 
 /// The right to write to a run directory, given back on drop.
@@ -105,14 +105,14 @@ fn announcements(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 /// A number that no other lock of this process has.
-fn unique() -> u64 {
+pub(crate) fn unique() -> u64 {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
     (nanos << 8) | (NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed) & 0xff)
 }
 
 impl Owner {
-    fn of_this_process() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         let pid = std::process::id();
         let read = |path: &str| fs::read_to_string(path).map(|s| s.trim().to_owned()).unwrap_or_default();
         let mut host = read("/proc/sys/kernel/hostname");
@@ -122,9 +122,14 @@ impl Owner {
         Self { pid, started: started(pid).unwrap_or_default(), boot: read("/proc/sys/kernel/random/boot_id"), host }
     }
 
+    /// True for a process of this machine, that can be looked up.
+    pub(crate) fn is_near(&self, me: &Owner) -> bool {
+        self.host == me.host
+    }
+
     /// True only if this owner certainly runs no more.
-    fn is_gone(&self, me: &Owner) -> bool {
-        if self.host != me.host {
+    pub(crate) fn is_gone(&self, me: &Owner) -> bool {
+        if !self.is_near(me) {
             return false;
         }
         if !self.boot.is_empty() && !me.boot.is_empty() && self.boot != me.boot {

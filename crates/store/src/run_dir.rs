@@ -121,6 +121,20 @@ impl RunDir {
         Self::locked(path, lock)
     }
 
+    /// Takes away the locks of earlier writers, so that the run can be resumed. Only for who has made sure by other means
+    /// (a [`crate::Claim`], and a new name for the folder) that they write no more: a lock of another machine is believed else.
+    pub fn forget_writers(path: &Path) -> Result<(), StoreError> {
+        for entry in fs::read_dir(path).map_err(io("read", path))?.flatten() {
+            if entry.file_name().to_str().is_some_and(is_lock) {
+                match fs::remove_file(entry.path()) {
+                    Err(e) if e.kind() != ErrorKind::NotFound => return Err(io("remove", &entry.path())(e)),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn locked(path: PathBuf, lock: Lock) -> Result<Self, StoreError> {
         sweep(&path);
         create_folder(&path.join(RECORDS))?;

@@ -7,3 +7,4 @@ pub mod packing;
 pub mod report;
 pub mod run;
 pub mod series;
+pub mod sweep;

@@ -4,7 +4,7 @@ use crate::args::{Common, Place, Run};
 use crate::output;
 use crate::progress::Bars;
 use anyhow::{Context, Result, bail};
-use glasslab_lab::{Plan, RunOptions, plan_error, presets};
+use glasslab_lab::{Plan, RunOptions, plan_error, plan_text};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,20 +14,7 @@ use std::time::Duration;
 
 /// Runs a plan file, or a preset by name.
 pub fn run(args: &Run, common: &Common) -> Result<ExitCode> {
-    let path = Path::new(&args.plan);
-    let (text, folder) = if path.is_file() {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("the plan {} cannot be read", path.display()))?;
-        (text, path.parent().map(Path::to_path_buf).unwrap_or_default())
-    } else if let Some(preset) = presets::find(&args.plan) {
-        (preset.text.to_owned(), Default::default())
-    } else {
-        let near = presets::nearest(&args.plan).map_or(String::new(), |n| format!("; did you mean the preset `{n}`?"));
-        bail!(
-            "there is no plan file and no preset called `{}`{near} (`glasslab presets` lists the presets)",
-            args.plan
-        );
-    };
+    let (text, folder) = plan_text(&args.plan)?;
     let mut plan = Plan::parse(&text).map_err(|c| plan_error(&args.plan, c))?;
     if let Some(seed) = args.seed {
         plan.seed = seed;

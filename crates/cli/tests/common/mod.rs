@@ -83,7 +83,9 @@ pub fn said(output: &Output) -> String {
 
 /// The files that a plan determines, with their bytes, sorted by name.
 pub fn results(run: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut files = vec!["plan.toml".to_owned(), "summary.json".to_owned(), "report.html".to_owned()];
+    let mut files = vec!["plan.toml".to_owned(), "summary.json".to_owned()];
+    // The points of a sweep have a common report.
+    files.extend(run.join("report.html").is_file().then(|| "report.html".to_owned()));
     let records = std::fs::read_dir(run.join("records")).expect("a run has records");
     files.extend(records.map(|f| format!("records/{}", f.unwrap().file_name().to_string_lossy())));
     files.sort();

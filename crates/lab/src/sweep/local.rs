@@ -1,0 +1,368 @@
+//! Sweeps on this machine: worker processes of the same program, handed one point after the other.
+
+use super::dir::SweepDir;
+use super::ledger::{Status, costs};
+use super::work::{End, Worker};
+use crate::error::LabError;
+use crate::run::available_memory;
+use glasslab_store::claim::Taken;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+/// How to run on this machine.
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// The program and the words that make it call [`serve`].
+    pub program: PathBuf,
+    /// Words before the folder.
+    pub words: Vec<String>,
+    /// Processes.
+    pub processes: usize,
+    /// Threads of each.
+    pub threads: usize,
+}
+
+/// How a sweep goes on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Points of the plan.
+    pub points: usize,
+    /// Finished, those before this call included.
+    pub done: usize,
+    /// Failed.
+    pub failed: usize,
+    /// In work, where it is known.
+    pub running: usize,
+    /// Seconds left, from the measured cost of a point.
+    pub left: Option<f64>,
+}
+
+/// What a worker answers.
+#[derive(Debug, Serialize, Deserialize)]
+struct Answer {
+    point: usize,
+    end: End,
+}
+
+/// Attempts at a point whose process dies.
+const TRIES: usize = 3;
+
+impl Local {
+    /// As many processes as there are cores, points and memory for; more threads each where points are few. Says why if memory
+    /// is what limits.
+    pub fn sized(
+        dir: &SweepDir,
+        program: PathBuf,
+        processes: Option<usize>,
+    ) -> Result<(Self, Option<String>), LabError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let open = dir.open_points()?.len().max(1);
+        let wanted = processes.unwrap_or(cores).clamp(1, open);
+        let mut most = 1;
+        for point in dir.plan().corners() {
+            if let Ok(plan) = dir.plan().plan(point)
+                && let Ok(estimate) = crate::run::estimate(&plan, dir.data_folder())
+            {
+                most = most.max(estimate.bytes());
+            }
+        }
+        let fit = available_memory().map_or(wanted, |bytes| (bytes / most).clamp(1, wanted as u64) as usize);
+        let note = (fit < wanted).then(|| {
+            format!(
+                "{fit} processes instead of {wanted}: a point needs about {}",
+                glasslab_core::fault::readable_bytes(most)
+            )
+        });
+        let local = Self { program, words: Vec::new(), processes: fit, threads: (cores / fit).max(1) };
+        Ok((local, note))
+    }
+}
+
+/// A worker: reads numbers of points from standard input, runs them, answers on standard output; the end of the input stops it
+/// at once, with what was done kept.
+pub fn serve(dir: &SweepDir, interrupt: &Arc<AtomicBool>) -> Result<(), LabError> {
+    let (send, receive) = mpsc::channel::<usize>();
+    let stop = Arc::clone(interrupt);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            let Ok(point) = line.unwrap_or_default().trim().parse() else { break };
+            if send.send(point).is_err() {
+                break;
+            }
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
+    let mut worker = Worker::new(dir, Arc::clone(interrupt))?;
+    for point in receive {
+        let end = if interrupt.load(Ordering::SeqCst) {
+            End::Interrupted
+        } else if point < dir.addresses().len() {
+            worker.attempt(point)
+        } else {
+            End::Trouble(format!("there is no point {point}"))
+        };
+        let answer = serde_json::to_string(&Answer { point, end }).unwrap_or_default();
+        let mut out = std::io::stdout().lock();
+        if writeln!(out, "{answer}").and_then(|()| out.flush()).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The standard input of a worker; who drops what is in it stops the worker.
+type Input = Arc<Mutex<Option<ChildStdin>>>;
+
+/// A worker process.
+struct Process {
+    child: Child,
+    input: Input,
+    output: BufReader<ChildStdout>,
+    said: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Process {
+    fn start(local: &Local, dir: &SweepDir) -> std::io::Result<Self> {
+        let mut child = Command::new(&local.program)
+            .args(&local.words)
+            .arg(dir.path())
+            .args(["--threads", &local.threads.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (keep, mut error) = (Arc::clone(&said), child.stderr.take());
+        // Its last words, should it die.
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Some(Ok(n @ 1..)) = error.as_mut().map(|e| e.read(&mut chunk)) {
+                if let Ok(mut kept) = keep.lock() {
+                    kept.extend_from_slice(&chunk[..n]);
+                    let excess = kept.len().saturating_sub(8192);
+                    kept.drain(..excess);
+                }
+            }
+        });
+        let (input, output) = (Arc::new(Mutex::new(child.stdin.take())), child.stdout.take());
+        let output = BufReader::new(output.ok_or_else(|| std::io::Error::other("no output"))?);
+        Ok(Self { child, input, output, said })
+    }
+
+    /// Hands a point over and waits for the answer; `None` if the process died.
+    fn ask(&mut self, point: usize) -> Option<End> {
+        writeln!(self.input.lock().ok()?.as_mut()?, "{point}").ok()?;
+        let mut line = String::new();
+        self.output.read_line(&mut line).ok()?;
+        let answer: Answer = serde_json::from_str(&line).ok()?;
+        (answer.point == point).then_some(answer.end)
+    }
+
+    /// How it died, with its last words.
+    fn death(&mut self) -> String {
+        close(&self.input);
+        let status = self.child.wait().map_or_else(|e| e.to_string(), |s| s.to_string());
+        std::thread::sleep(Duration::from_millis(20));
+        let said = self.said.lock().map(|s| String::from_utf8_lossy(&s).trim().to_owned()).unwrap_or_default();
+        let last: Vec<&str> = said.lines().rev().take(3).collect();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        format!("its process ended with {status}{}{}", if last.is_empty() { "" } else { ": " }, last.join(" "))
+    }
+}
+
+fn close(input: &Input) {
+    if let Ok(mut input) = input.lock() {
+        drop(input.take());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The end of its input stops it.
+        close(&self.input);
+        let _ = self.child.wait();
+    }
+}
+
+/// What all threads of the driver share.
+struct Desk<'a> {
+    dir: &'a SweepDir,
+    local: &'a Local,
+    queue: Mutex<VecDeque<(usize, usize)>>,
+    /// Points in the hands of other sweeps: looked at again later.
+    later: Mutex<Vec<usize>>,
+    stop: Arc<AtomicBool>,
+    trouble: Mutex<Option<String>>,
+    inputs: Mutex<Vec<Input>>,
+}
+
+impl Desk<'_> {
+    /// The next point and how often it was tried; waits while others work on what is left.
+    fn next(&self) -> Option<(usize, usize)> {
+        loop {
+            if self.stop.load(Ordering::SeqCst) {
+                return None;
+            }
+            if let Some(next) = self.queue.lock().ok()?.pop_front() {
+                return Some(next);
+            }
+            let waiting = std::mem::take(&mut *self.later.lock().ok()?);
+            if waiting.is_empty() {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+            self.queue.lock().ok()?.extend(waiting.into_iter().map(|p| (p, 0)));
+        }
+    }
+
+    fn trouble(&self, reason: String) {
+        if let Ok(mut trouble) = self.trouble.lock() {
+            trouble.get_or_insert(reason);
+        }
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Serves one process after the other until there is nothing left to do.
+    fn serve(&self, report: &mpsc::Sender<Option<(usize, End)>>) {
+        let mut process: Option<Process> = None;
+        while let Some((point, tries)) = self.next() {
+            if process.is_none() {
+                match Process::start(self.local, self.dir) {
+                    Ok(started) => {
+                        if let Ok(mut inputs) = self.inputs.lock() {
+                            inputs.push(Arc::clone(&started.input));
+                        }
+                        process = Some(started);
+                    }
+                    Err(e) => {
+                        self.trouble(format!("a worker process could not be started: {e}"));
+                        return;
+                    }
+                }
+            }
+            let Some(running) = &mut process else { return };
+            let _ = report.send(None);
+            let end = match running.ask(point) {
+                Some(end) => end,
+                None => {
+                    let death = running.death();
+                    process = None;
+                    if self.stop.load(Ordering::SeqCst) {
+                        End::Interrupted
+                    } else if tries + 1 < TRIES {
+                        // What it left is gone on from.
+                        if let Ok(mut queue) = self.queue.lock() {
+                            queue.push_front((point, tries + 1));
+                        }
+                        End::Busy("nobody".to_owned())
+                    } else {
+                        self.bury(point, format!("{death} ({TRIES} times)"))
+                    }
+                }
+            };
+            match &end {
+                End::Busy(who) if who != "nobody" => {
+                    if let Ok(mut later) = self.later.lock() {
+                        later.push(point);
+                    }
+                }
+                End::Trouble(reason) => self.trouble(reason.clone()),
+                // The worker itself was told to stop.
+                End::Interrupted => self.stop.store(true, Ordering::SeqCst),
+                _ => {}
+            }
+            let _ = report.send(Some((point, end)));
+        }
+    }
+
+    /// Writes that a point kills its process.
+    fn bury(&self, point: usize, reason: String) -> End {
+        let write = || -> Result<End, LabError> {
+            let _claim = match self.dir.claims().take(&self.dir.addresses()[point])? {
+                Taken::Busy(who) => return Ok(End::Busy(who)),
+                other => other,
+            };
+            Worker::new(self.dir, Arc::clone(&self.stop))?.fail(point, reason)
+        };
+        write().unwrap_or_else(|e| End::Trouble(e.to_string()))
+    }
+}
+
+/// Runs every open point on this machine; `watch` is told how it goes on, several times a second at most.
+///
+/// An interruption stops every point after its current step and keeps what was done. Trouble that is not a point's own, a full
+/// disk say, stops the sweep with an error; finished points stay.
+pub fn run_local(
+    dir: &SweepDir,
+    local: &Local,
+    interrupt: &Arc<AtomicBool>,
+    watch: &mut dyn FnMut(&Progress),
+) -> Result<Status, LabError> {
+    let before = Status::of(dir)?;
+    let open = dir.open_points()?;
+    let mut progress =
+        Progress { points: before.points, done: before.done, failed: before.failed, ..Progress::default() };
+    let mut left = open.len();
+    let known = costs(dir)?;
+    let (mut spent, mut count) = (before.seconds_per_point.unwrap_or(0.0) * known.len() as f64, known.len());
+    let desk = Desk {
+        dir,
+        local,
+        queue: Mutex::new(open.into_iter().map(|p| (p, 0)).collect()),
+        later: Mutex::default(),
+        stop: Arc::new(AtomicBool::new(false)),
+        trouble: Mutex::default(),
+        inputs: Mutex::default(),
+    };
+    let (send, receive) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..local.processes {
+            let (desk, send) = (&desk, send.clone());
+            scope.spawn(move || desk.serve(&send));
+        }
+        drop(send);
+        let mut shown: Option<Instant> = None;
+        loop {
+            if interrupt.load(Ordering::SeqCst) {
+                desk.stop.store(true, Ordering::SeqCst);
+            }
+            if desk.stop.load(Ordering::SeqCst)
+                && let Ok(inputs) = desk.inputs.lock()
+            {
+                inputs.iter().for_each(close);
+            }
+            match receive.recv_timeout(Duration::from_millis(200)) {
+                Ok(None) => progress.running += 1,
+                Ok(Some((_, end))) => {
+                    progress.running = progress.running.saturating_sub(1);
+                    match end {
+                        End::Done(seconds) => {
+                            (progress.done, left) = (progress.done + 1, left.saturating_sub(1));
+                            (spent, count) = (spent + seconds, count + 1);
+                        }
+                        End::Before => (progress.done, left) = (progress.done + 1, left.saturating_sub(1)),
+                        End::Failed(_) => (progress.failed, left) = (progress.failed + 1, left.saturating_sub(1)),
+                        _ => {}
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+            if shown.is_none_or(|s| s.elapsed() > Duration::from_millis(100)) {
+                progress.left = (count > 0).then(|| spent / count as f64 * left as f64 / local.processes as f64);
+                watch(&progress);
+                shown = Some(Instant::now());
+            }
+        }
+    });
+    if let Some(reason) = desk.trouble.into_inner().ok().flatten() {
+        return Err(LabError::Stopped { reason, dir: dir.path().to_owned() });
+    }
+    Status::of(dir)
+}

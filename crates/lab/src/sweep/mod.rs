@@ -1,0 +1,22 @@
+//! Sweeps: a plan at many points, each run in a directory of its own that is named by what the point depends on.
+
+mod address;
+mod axes;
+mod dir;
+mod ledger;
+mod local;
+mod page;
+mod plan;
+mod slurm;
+mod table;
+mod work;
+
+pub use address::Addresses;
+pub use axes::Axis;
+pub use dir::SweepDir;
+pub use ledger::{Failure, Status, duration_words};
+pub use local::{Local, Progress, run_local, serve};
+pub use plan::SweepPlan;
+pub use slurm::{Slurm, run_slurm, work_through};
+pub use table::{Merged, merge};
+pub use work::End;
