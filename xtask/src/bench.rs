@@ -75,6 +75,15 @@ const BENCHES: &[Bench] = &[
         full: &[&[]],
         quick: &[&[]],
     },
+    Bench {
+        name: "sweep",
+        package: "glasslab-lab",
+        target: "sweep",
+        peer: None,
+        rounds: 2,
+        full: &[&[]],
+        quick: &[&["--quick"]],
+    },
 ];
 
 impl Bench {

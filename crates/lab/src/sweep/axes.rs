@@ -2,6 +2,7 @@
 
 use crate::fields::{Fields, shown};
 use glasslab_core::Complaint;
+use std::collections::HashSet;
 use toml::{Table, Value};
 
 /// One axis of the grid: a field of the plan and its values.
@@ -51,12 +52,10 @@ fn push(out: &mut Vec<Axis>, axis: Axis, complaints: &mut Vec<Complaint>) {
     if out.iter().any(|a| a.field == axis.field) {
         complaints.push(Complaint::new(format!("sweep.grid.{}", axis.field), "(twice)", "give each field once"));
     }
-    for (i, value) in axis.values.iter().enumerate() {
-        if axis.values[..i].contains(value) && axis.values.len() <= 10_000 {
-            let field = format!("sweep.grid.{}", axis.field);
-            complaints.push(Complaint::new(field, shown(value), "duplicated point: give each value once"));
-            break;
-        }
+    let mut seen = HashSet::new();
+    if let Some(value) = axis.values.iter().find(|v| !seen.insert(v.to_string())) {
+        let field = format!("sweep.grid.{}", axis.field);
+        complaints.push(Complaint::new(field, shown(value), "duplicated point: give each value once"));
     }
     out.push(axis);
 }
