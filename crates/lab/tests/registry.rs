@@ -14,7 +14,7 @@ fn small(name: &str) -> Vec<BTreeMap<String, Value>> {
         "toy" => vec![set(&[("hidden", Value::Integer(3)), ("train", Value::Integer(40))])],
         "fully-connected" => vec![set(&[("widths", Value::Integers(vec![4, 3])), ("train", Value::Integer(40))])],
         "small-net" => vec![set(&[("width", Value::Number(0.2)), ("train", Value::Integer(20))])],
-        "mlp" => vec![set(&[("widths", Value::Integers(vec![4, 3])), ("train", Value::Integer(40))])],
+        "mlp" => vec![set(&[("hidden", Value::Integer(4)), ("train", Value::Integer(40))])],
         "resnet18" => vec![set(&[("width", Value::Integer(1)), ("train", Value::Integer(20))])],
         "cnn" => vec![set(&[("channels", Value::Integer(2)), ("train", Value::Integer(20))])],
         "p-spin" => [2, 3].iter().map(|p| set(&[("p", Value::Integer(*p)), ("n", Value::Integer(20))])).collect(),
