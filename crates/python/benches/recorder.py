@@ -53,7 +53,7 @@ def looks(per_decade, steps):
             waits.append(step)
 
 
-def main(steps=8, batch=64):
+def main(steps=int(os.environ.get("STEPS", 8)), batch=int(os.environ.get("BATCH", 64))):
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = resnet18()
