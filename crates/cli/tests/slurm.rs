@@ -110,11 +110,9 @@ impl Drop for Cluster {
         while !self.call("squeue", &["-h"]).is_empty() && begin.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(200));
         }
-        for child in [&mut self.node, &mut self.controller, &mut self.munged] {
-            if let Some(child) = child {
-                text_of("kill", &[&child.id().to_string()]);
-                let _ = child.wait();
-            }
+        for child in [&mut self.node, &mut self.controller, &mut self.munged].into_iter().flatten() {
+            text_of("kill", &[&child.id().to_string()]);
+            let _ = child.wait();
         }
     }
 }
