@@ -296,3 +296,32 @@ def test_numpy_alone_is_enough(tmp_path):
         "export_tensorboard needs torch and tensorboard: pip install torch tensorboard",
         "export_wandb needs wandb: pip install wandb",
     ]
+
+
+def test_weights_and_biases_is_called_as_it_wants(tmp_path, monkeypatch):
+    """A stand-in for its client; the real one is called by the tests with the peers where it is installed."""
+    calls = []
+
+    class Run:
+        def log(self, row, step):
+            calls.append((step, row))
+
+        def finish(self):
+            calls.append("finished")
+
+    class Client:
+        @staticmethod
+        def init(**arguments):
+            calls.append(arguments)
+            return Run()
+
+    monkeypatch.setitem(sys.modules, "wandb", Client)
+    walk = Walk(8)
+    recorder = gl.Recorder(walk.weights, max_overhead=None)
+    walk.run(recorder, 0, 11)
+    count = recorder.export_wandb(tmp_path, project="mine")
+    assert calls[0] == {"project": "mine", "dir": str(tmp_path), "mode": "offline"} and calls[-1] == "finished"
+    rows = dict(calls[1:-1])
+    assert sorted(rows) == recorder.times and sum(len(r) for r in rows.values()) == count
+    assert rows[10]["msd/t_w=5"] == records(recorder)["msd"].values[0, recorder.waiting_times.index(5), -1]
+    assert "msd_layer/body.bias/t_w=0" in rows[10] and rows[10]["train_loss"] == 1 / 11
