@@ -13,7 +13,7 @@ use glasslab_core::{Fault, Split, Streams};
 use rand::RngExt;
 use std::path::Path;
 
-/// Samples x [P, d] with y = +-1 [P].
+/// Samples x [P, d] with y = +-1 \[P\].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Labelled {
     /// Inputs per sample.

@@ -12,7 +12,7 @@ pub struct Components {
     pub inputs: usize,
     /// Eigenvectors [k, n], row-major, orthonormal; the entry of largest size of each is positive.
     pub vectors: Vec<f64>,
-    /// Eigenvalues [k], descending.
+    /// Eigenvalues \[k\], descending.
     pub values: Vec<f64>,
 }
 

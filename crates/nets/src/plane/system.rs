@@ -40,7 +40,7 @@ pub const CITATIONS: &[Citation] = &[
 ];
 
 impl AlphaMlp {
-    /// Of inputs x [P, d], row-major, and y = +-1 [P], with the origin w0 [N]. With `subtract` false, the predictor
+    /// Of inputs x [P, d], row-major, and y = +-1 \[P\], with the origin w0 \[N\]. With `subtract` false, the predictor
     /// is alpha f.
     pub fn new(
         shape: Shape,
@@ -74,7 +74,7 @@ impl AlphaMlp {
         &self.shape
     }
 
-    /// The origin w0 [N].
+    /// The origin w0 \[N\].
     pub fn origin(&self) -> &[f64] {
         &self.origin
     }
