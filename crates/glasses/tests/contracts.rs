@@ -27,11 +27,15 @@ fn build(name: &str, given: &[(&str, Value)]) -> Arc<dyn System> {
 /// With p-spins large enough for several chunks of couplings, and the remainder of a lane and of a block of rows.
 fn systems() -> Vec<(Arc<dyn System>, f64)> {
     let (n, p) = (|n| ("n", Value::Integer(n)), |p| ("p", Value::Integer(p)));
+    let couplings = |word: &str| ("couplings", Value::Text(word.to_owned()));
     vec![
         (build("p-spin", &[n(37), p(3)]), 1e-7),
         (build("p-spin", &[n(150), p(3)]), 1e-7),
         (build("p-spin", &[n(39), p(2)]), 1e-7),
         (build("p-spin", &[n(900), p(2)]), 1e-7),
+        (build("p-spin", &[n(45), couplings("regenerated")]), 1e-7),
+        (build("p-spin", &[n(70), couplings("diluted")]), 1e-14),
+        (build("p-spin", &[n(50), ("start", Value::Text("planted".to_owned()))]), 1e-7),
         (build("ornstein-uhlenbeck", &[n(20), ("stiffness", Value::Number(2.5))]), 1e-15),
         (build("brownian", &[n(20)]), 1e-15),
     ]
