@@ -40,6 +40,15 @@ const BENCHES: &[Bench] = &[
         quick: &[&["--threads", "2", "--seconds", "0.5"]],
     },
     Bench {
+        name: "flow",
+        package: "glasslab-nets",
+        target: "flow",
+        peer: Some("crates/nets/benches/flow_torch.py"),
+        rounds: 3,
+        full: &[&["--threads", "1", "--seconds", "2"], &["--threads", "2", "--seconds", "2"]],
+        quick: &[&["--threads", "2", "--seconds", "1"]],
+    },
+    Bench {
         name: "pspin",
         package: "glasslab-glasses",
         target: "pspin",

@@ -79,6 +79,7 @@ struct Target {
 /// couplings, so eight in one pass are compared with eight passes.
 const TARGETS: &[Target] = &[
     Target { words: &["replicas-64-of-"], against: Against::Peer, ratio: 4.0 },
+    Target { words: &["flow h="], against: Against::Peer, ratio: 8.0 },
     Target { words: &["784-"], against: Against::Peer, ratio: 1.5 },
     Target {
         words: &["two-time/", "e6,", "/measure"],

@@ -54,6 +54,8 @@ pub enum Verb {
     /// Carry out a plan at many points: a grid or a list of values for any of its fields, a run for each point, in processes on
     /// this machine or in job arrays of Slurm. Finished points are skipped; exit code 1 if points failed or are open.
     Sweep(Sweep),
+    /// Map the (h, alpha) plane of a data set: where networks jam, learn features, are lazy; mean against ensemble; advice.
+    Plane(Plane),
     /// Solve the exact two-time equations of the infinite spherical p-spin: energies, correlations, responses.
     MeanField(MeanField),
     /// Pack soft spheres to the verge of jamming: packing fraction, contacts, forces, gaps, vibrations. Exit code 1 if a packing
@@ -219,6 +221,71 @@ pub struct Sweep {
     /// Seconds between looks at the queue.
     #[arg(long, hide = true, default_value_t = 5.0)]
     pub poll: f64,
+}
+
+/// Flags of `plane`. Convention: alpha is that of f = (1/h) w . z, sqrt(h) times the alpha of the papers.
+#[derive(Args, Debug)]
+pub struct Plane {
+    /// Data set, folder, CSV file (last column or the one headed y: the class), or random, stripe, sphere, cylinder, teacher.
+    #[arg(long, value_name = "NAME|DIR|FILE", default_value = "mnist")]
+    pub data: String,
+    /// Principal components to keep (dimensions of synthetic data); 0: all inputs.
+    #[arg(long, value_name = "D", default_value_t = 10)]
+    pub components: usize,
+    /// Give every component unit variance.
+    #[arg(long)]
+    pub whiten: bool,
+    /// Training samples.
+    #[arg(long, value_name = "P", default_value_t = 500)]
+    pub samples: usize,
+    /// Test samples; 0: all that are left, at most 10,000.
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    pub test: usize,
+    /// Samples on which tangent kernels are taken.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub kernel: usize,
+    /// Widths h, separated by commas.
+    #[arg(long, value_name = "H,H,...", value_delimiter = ',')]
+    pub widths: Vec<usize>,
+    /// Scales alpha, separated by commas.
+    #[arg(long, value_name = "A,A,...", value_delimiter = ',', allow_negative_numbers = true)]
+    pub alphas: Vec<f64>,
+    /// Nets (seeds) a point.
+    #[arg(long, value_name = "S", default_value_t = 5)]
+    pub nets: u64,
+    /// Hidden layers.
+    #[arg(long, value_name = "L", default_value_t = 2)]
+    pub depth: usize,
+    /// Nonlinearity: relu, tanh, softplus or swish.
+    #[arg(long, value_name = "NAME", default_value = "swish")]
+    pub activation: String,
+    /// Slope of the nonlinearity.
+    #[arg(long, value_name = "BETA", default_value_t = 10.0, allow_negative_numbers = true)]
+    pub slope: f64,
+    /// Loss: hinge, quadratic-hinge, soft-hinge or logistic.
+    #[arg(long, value_name = "NAME", default_value = "soft-hinge")]
+    pub loss: String,
+    /// Sharpness of the soft hinge.
+    #[arg(long, value_name = "BETA", default_value_t = 20.0, allow_negative_numbers = true)]
+    pub sharpness: f64,
+    /// Predictor alpha f instead of alpha (f - f0).
+    #[arg(long)]
+    pub keep_f0: bool,
+    /// Budget of a run: attempts of gradient flow.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub steps: u64,
+    /// Rounds of bisection of the jamming line h*(alpha) after the grid.
+    #[arg(long, value_name = "ROUNDS", default_value_t = 0)]
+    pub refine: u32,
+    /// Seed of all random streams.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Folder of the run (default: runs/plane, or the next free one).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the stopped map in --out DIR; refused if the plan differs.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
 }
 
 /// Flags of `mean-field`. Convention: covariance N f(q), f(q) = q^p/2.

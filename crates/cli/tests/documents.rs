@@ -16,7 +16,7 @@ fn the_reference_page_is_what_the_program_says() {
 #[test]
 fn every_verb_has_help_and_a_typo_gets_the_nearest() {
     let here = std::path::Path::new(".");
-    for verb in ["age", "run", "mean-field", "report", "systems", "datasets", "presets", "completions"] {
+    for verb in ["age", "run", "plane", "mean-field", "report", "systems", "datasets", "presets", "completions"] {
         assert!(glasslab(here, &[verb, "--help"]).status.success(), "{verb}");
     }
     let output = glasslab(here, &["ages"]);

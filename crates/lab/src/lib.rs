@@ -18,6 +18,7 @@ mod mean_field;
 mod packing;
 mod page;
 mod plan;
+pub mod plane;
 pub mod presets;
 mod quench;
 pub mod recorder;

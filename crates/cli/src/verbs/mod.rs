@@ -4,6 +4,7 @@ pub mod age;
 pub mod list;
 pub mod mean_field;
 pub mod packing;
+pub mod plane;
 pub mod report;
 pub mod run;
 pub mod series;

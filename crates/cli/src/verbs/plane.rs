@@ -1,0 +1,44 @@
+//! `glasslab plane`: the (h, alpha) diagram.
+
+use crate::args::{Common, Plane as Args};
+use crate::output;
+use crate::progress::Bars;
+use anyhow::Result;
+use glasslab_lab::plane::{PlanePlan, plane as map};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Trains all nets of the grid, writes the map, prints it with the advice.
+pub fn plane(args: &Args, common: &Common) -> Result<ExitCode> {
+    let plan = PlanePlan {
+        data: args.data.clone(),
+        components: args.components,
+        whiten: args.whiten,
+        samples: args.samples,
+        kernel: args.kernel,
+        test: args.test,
+        depth: args.depth,
+        activation: args.activation.clone(),
+        activation_slope: args.slope,
+        loss: args.loss.clone(),
+        loss_sharpness: args.sharpness,
+        subtract: !args.keep_f0,
+        seeds: args.nets,
+        steps: args.steps,
+        refine: args.refine,
+        seed: args.seed,
+        ..PlanePlan::default()
+    };
+    let plan = PlanePlan {
+        widths: if args.widths.is_empty() { plan.widths.clone() } else { args.widths.clone() },
+        alphas: if args.alphas.is_empty() { plan.alphas.clone() } else { args.alphas.clone() },
+        ..plan
+    };
+    let outcome = map(plan, Path::new("."), args.out.as_deref(), args.resume, &mut Bars::default())?;
+    output::text(common, outcome.table.trim_end());
+    output::text(common, &format!("report: {}", outcome.dir.join("report.html").display()));
+    let mut json = outcome.summary;
+    json["run"] = outcome.dir.display().to_string().into();
+    output::json(common, &json)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,125 @@
+//! The map of the (h, alpha) plane: fused flow against the generic one, resuming, threads, bad input.
+
+use glasslab_core::{FlowRule, Job, Method, Precision, Streams, System};
+use glasslab_lab::plane::{End, PlanePlan, PointResult, plane};
+use glasslab_nets::labelled::{Recipe, prepare};
+use glasslab_nets::plane::{AlphaMlp, Gate, MarginLoss, Shape};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+fn small() -> PlanePlan {
+    PlanePlan {
+        data: "digits".to_owned(),
+        components: 6,
+        samples: 40,
+        kernel: 30,
+        test: 400,
+        widths: vec![16, 1],
+        alphas: vec![1.0, 1000.0],
+        seeds: 3,
+        steps: 4000,
+        refine: 1,
+        ..PlanePlan::default()
+    }
+}
+
+fn points(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = std::fs::read_dir(dir.join("points")).unwrap().flatten();
+    files.map(|e| (e.file_name().to_string_lossy().into_owned(), std::fs::read(e.path()).unwrap())).collect()
+}
+
+/// One pass over the data that gives force, outputs and margins (native) and three separate ones (generic) take the
+/// same attempts: flow times equal to 1e-9, positions to 1e-9 after 300 attempts.
+#[test]
+fn the_fused_flow_equals_the_generic_one() {
+    let recipe = Recipe { train: 100, components: 6, test: 10, kernel: 10, whiten: false, data: "digits".to_owned() };
+    let data = prepare(&recipe, Path::new("."), Streams::new(1)).unwrap().train;
+    for memory in [0.0, 3.0] {
+        let shape = Shape::new(6, 9, 2, Gate::new("swish", 10.0).unwrap()).unwrap();
+        let origin = shape.draw(Streams::new(1), 0);
+        let loss = MarginLoss::Soft { beta: 20.0 };
+        let system = Arc::new(AlphaMlp::new(shape, loss, 3.0, (&data.x, &data.y), origin, true).unwrap());
+        let method = Method::Flow(FlowRule { memory, ..FlowRule::default() });
+        let job = Job { method, streams: Streams::new(1), replicas: 0..1, precision: Precision::F64 };
+        let mut native = system.clone().native(&job).unwrap().unwrap();
+        let mut generic = glasslab_dynamics::generic(system as Arc<dyn System>, &job).unwrap();
+        let start = native.positions(0).to_f64();
+        for stepper in [&mut native, &mut generic] {
+            stepper.advance(300).unwrap();
+        }
+        assert!((native.replica_time(0) / generic.replica_time(0) - 1.0).abs() < 1e-9);
+        let (a, b) = (native.positions(0).to_f64(), generic.positions(0).to_f64());
+        let worst = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst(&a, &b) < 1e-9, "{}", worst(&a, &b));
+        assert!(worst(&a, &start) > 1e-2, "it moved");
+    }
+}
+
+/// The same bytes on one thread and on two, and after points were lost or spoilt; a wide net fits, a net of width 1 does
+/// not; the plan of another map is refused; the report names what it shows.
+#[test]
+fn a_map_is_resumed_to_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |name: &str, plan: PlanePlan, resume: bool| {
+        plane(plan, Path::new("."), Some(&dir.path().join(name)), resume, &mut ())
+    };
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let first = pool(1).install(|| run("a", small(), false)).unwrap();
+    pool(2).install(|| run("b", small(), false)).unwrap();
+    let all = points(&first.dir);
+    assert!(all.len() >= 4, "{}", all.len());
+    assert_eq!(all, points(&dir.path().join("b")));
+    let records = std::fs::read(first.dir.join("records/plane.nc")).unwrap();
+    assert_eq!(records, std::fs::read(dir.path().join("b/records/plane.nc")).unwrap());
+
+    let names: Vec<&String> = all.keys().collect();
+    std::fs::remove_file(first.dir.join("points").join(names[0])).unwrap();
+    std::fs::write(first.dir.join("points").join(names[1]), &all[names[1]][..50]).unwrap();
+    // A point under the name of another is not taken for it.
+    std::fs::write(first.dir.join("points").join(names[2]), &all[names[3]]).unwrap();
+    run("a", small(), true).unwrap();
+    assert_eq!(all, points(&first.dir));
+    assert_eq!(records, std::fs::read(first.dir.join("records/plane.nc")).unwrap());
+
+    let parsed: Vec<PointResult> = all.values().map(|b| serde_json::from_slice(b).unwrap()).collect();
+    let at = |h: usize, alpha: f64| parsed.iter().find(|p| p.width == h && p.alpha == alpha).unwrap();
+    assert_eq!(at(16, 1.0).fitted(), 3, "{:?}", at(16, 1.0).runs);
+    assert!(at(1, 1.0).is_jammed() && at(1, 1.0).runs.iter().all(|r| r.unmet > 0 && r.end != End::Fitted));
+    for p in &parsed {
+        assert!(p.runs.iter().all(|r| r.end != End::Fitted || (r.unmet == 0 && r.train_error == 0.0)));
+        assert!(p.ensemble_error[0] <= 0.6 && p.mean_error[0] > 0.0);
+    }
+    let change = |alpha: f64| at(16, alpha).log_kernel_change().unwrap()[0].exp();
+    assert!(change(1000.0) < 0.05 * change(1.0), "lazy: {} against {}", change(1000.0), change(1.0));
+
+    let report = std::fs::read_to_string(first.dir.join("report.html")).unwrap();
+    for words in ["class=\"hatch\"", "N<sub>Δ</sub>", "times the papers", "lazy slope"] {
+        assert!(report.contains(words), "{words}");
+    }
+    assert!(report.contains("Recommended") || report.contains("Not resolved"));
+    let other = run("a", PlanePlan { steps: 7, ..small() }, true).unwrap_err().to_string();
+    assert!(other.contains("another plan") && other.contains("steps"), "{other}");
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let bad = PlanePlan {
+        widths: vec![4, 4, 0],
+        alphas: vec![],
+        loss: "hinj".to_owned(),
+        activation: "gelu".to_owned(),
+        seeds: 0,
+        ..small()
+    };
+    let error = plane(bad, Path::new("."), Some(&out), false, &mut ()).unwrap_err().to_string();
+    for word in ["widths = 4", "alphas = []", "loss = hinj", "activation = gelu", "seeds = 0"] {
+        assert!(error.contains(word), "{word}: {error}");
+    }
+    let many = PlanePlan { samples: 1700, ..small() };
+    let error = plane(many, Path::new("."), Some(&out), false, &mut ()).unwrap_err().to_string();
+    assert!(error.contains("samples") && error.contains("at most"), "{error}");
+    assert!(!out.exists(), "nothing is left behind");
+}
