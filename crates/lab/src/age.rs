@@ -104,7 +104,9 @@ fn apply(table: &mut Table, changes: &Changes, complaints: &mut Vec<Complaint>) 
             let fits = match kind.as_str() {
                 "sgd" => ["rate", "momentum", "batch"].contains(&name.as_str()),
                 "hop" => ["step_size", "temperature"].contains(&name.as_str()),
-                "langevin" => ["step_size", "temperature"].contains(&name.as_str()),
+                "langevin" | "verlet" | "underdamped" | "bussi" => {
+                    ["step_size", "temperature"].contains(&name.as_str())
+                }
                 _ => name == "step_size",
             };
             if fits {

@@ -89,6 +89,7 @@ fn tone(class: Class) -> Tone {
 fn view(plan: &Plan, quench: &Quench, found: &QuenchSummary, data: &Dataset) -> QuenchView {
     let verdict = summary::verdict(plan, quench, data);
     let physical = found.unit_of_time == "time";
+    let particles = data.get("self_scattering").is_some();
     let mut rows: Vec<(String, String)> = Vec::new();
     for (name, value) in found.rows() {
         match rows.iter_mut().find(|r| r.0 == greek(name)) {
@@ -103,6 +104,7 @@ fn view(plan: &Plan, quench: &Quench, found: &QuenchSummary, data: &Dataset) -> 
         unit: if physical { TimeUnit::Physical } else { TimeUnit::Steps },
         energy: found.energy_name.clone(),
         energy_title: match (found.energy_name.as_str(), physical) {
+            _ if particles => "energy per particle e = E/N".to_owned(),
             ("train_loss", _) => "training loss".to_owned(),
             (_, true) => "energy per degree of freedom e = E/N".to_owned(),
             _ => "energy E".to_owned(),

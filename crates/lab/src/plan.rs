@@ -2,7 +2,7 @@
 
 use crate::fields::{Fields, as_value, shown};
 use crate::registry;
-use glasslab_core::{Complaint, FlowRule, Method, Parameters, Precision, Schedule, Value};
+use glasslab_core::{Complaint, Course, FlowRule, Method, Parameters, Precision, Schedule, Value};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use toml::Table;
@@ -233,10 +233,24 @@ fn read_grid(table: &Table, path: &str, steps: u64) -> Result<Grid, Vec<Complain
     if complaints.is_empty() { Ok(grid) } else { Err(complaints) }
 }
 
+const METHODS: &[&str] = &["sgd", "descent", "langevin", "verlet", "underdamped", "bussi", "fire", "hop", "flow"];
+
+/// Time step and temperature of a default method, for another kind of method that needs them too.
+fn thermal(default: &Method) -> (Option<f64>, Option<Course>) {
+    match default {
+        Method::Langevin { step_size, temperature }
+        | Method::Underdamped { step_size, temperature, .. }
+        | Method::Bussi { step_size, temperature, .. } => (Some(*step_size), Some(*temperature)),
+        Method::Verlet { step_size, temperature } => (Some(*step_size), Some((*temperature).into())),
+        Method::Descent { step_size } => (Some(step_size.at(0.0)), None),
+        _ => (None, None),
+    }
+}
+
 /// Reads a method; what is not given is taken from `default` if that is of the same kind.
 fn read_method(table: &Table, path: &str, default: &Method) -> Result<Method, Vec<Complaint>> {
     let mut fields = Fields::new(table, path);
-    let kind = fields.word("kind", Some(default.name()), &["sgd", "descent", "langevin", "hop", "flow"]);
+    let kind = fields.word("kind", Some(default.name()), METHODS);
     let method = match kind.as_str() {
         "sgd" => {
             let (r, m, b) = match default {
@@ -258,12 +272,44 @@ fn read_method(table: &Table, path: &str, default: &Method) -> Result<Method, Ve
             Method::Descent { step_size: fields.course("step_size", s) }
         }
         "langevin" => {
-            let (s, t) = match default {
-                Method::Langevin { step_size, temperature } => (Some(*step_size), Some(*temperature)),
-                Method::Descent { step_size } => (Some(step_size.at(0.0)), None),
-                _ => (None, None),
-            };
+            let (s, t) = thermal(default);
             Method::Langevin { step_size: fields.number("step_size", s), temperature: fields.course("temperature", t) }
+        }
+        "verlet" => {
+            let (s, t) = thermal(default);
+            Method::Verlet {
+                step_size: fields.number("step_size", s),
+                temperature: fields.number("temperature", t.map(|t| t.at(0.0))),
+            }
+        }
+        "underdamped" => {
+            let (s, t) = thermal(default);
+            let f = if let Method::Underdamped { friction, .. } = default { *friction } else { 1.0 };
+            Method::Underdamped {
+                step_size: fields.number("step_size", s),
+                temperature: fields.course("temperature", t),
+                friction: fields.number("friction", Some(f)),
+            }
+        }
+        "bussi" => {
+            let (s, t) = thermal(default);
+            let r = if let Method::Bussi { relaxation, .. } = default { *relaxation } else { 0.2 };
+            Method::Bussi {
+                step_size: fields.number("step_size", s),
+                temperature: fields.course("temperature", t),
+                relaxation: fields.number("relaxation", Some(r)),
+            }
+        }
+        "fire" => {
+            let (s, e, m) = match default {
+                Method::Fire { step_size, tolerance, largest_move } => (*step_size, *tolerance, *largest_move),
+                _ => (thermal(default).0.unwrap_or(0.01), 1e-12, 0.1),
+            };
+            Method::Fire {
+                step_size: fields.number("step_size", Some(s)),
+                tolerance: fields.number("tolerance", Some(e)),
+                largest_move: fields.number("largest_move", Some(m)),
+            }
         }
         "flow" => {
             let rule = if let Method::Flow(rule) = default { *rule } else { FlowRule::default() };

@@ -23,6 +23,11 @@ pub const ALL: &[Preset] = &[
         text: include_str!("../presets/age.toml"),
     },
     Preset {
+        name: "liquids",
+        about: "asymmetric dumbbells and the Kob-Andersen mixture, quenched from T = 5: molecular glasses (minutes)",
+        text: include_str!("../presets/liquids.toml"),
+    },
+    Preset {
         name: "paper/toy",
         about: "Toy Model with 10^4 hidden units on MNIST at the paper's length",
         text: include_str!("../presets/paper/toy.toml"),

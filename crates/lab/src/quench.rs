@@ -6,7 +6,7 @@ use glasslab_core::parameter::Build;
 use glasslab_core::{
     Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Space, State, Stepper, Streams, System, View,
 };
-use glasslab_observe::{Energies, Noise, Norms, TwoTime};
+use glasslab_observe::{Energies, Inherent, Noise, Norms, Scattering, TwoTime};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,6 +62,15 @@ impl Quenching {
             Box::new(TwoTime::new(&waiting, &lags, plan.steps, &view)),
             Box::new(Norms::new(&losses, &view)),
         ];
+        if let Some(scattering) = Scattering::new(&waiting, &lags, plan.steps, &view) {
+            observers.push(Box::new(scattering));
+        }
+        // A descent has its inherent structure before it all along.
+        if plan.method.final_temperature() > 0.0
+            && let Some(inherent) = Inherent::new(&waiting, plan.steps, &view)
+        {
+            observers.push(Box::new(inherent));
+        }
         if let Some(noise) = Noise::new(waiting, &plan.method, &view) {
             observers.push(Box::new(noise));
         }
@@ -230,6 +239,21 @@ pub fn method_words(method: &Method) -> String {
         Method::Descent { step_size } => format!("gradient descent, dt = {}", course(step_size)),
         Method::Langevin { step_size, temperature } => {
             format!("Langevin, T = {}, dt = {step_size}", course(temperature))
+        }
+        Method::Verlet { step_size, temperature } => {
+            format!("Newton's equations, start at T = {temperature}, dt = {step_size}")
+        }
+        Method::Underdamped { step_size, temperature, friction } => {
+            format!("Langevin with inertia, T = {}, friction {friction}, dt = {step_size}", course(temperature))
+        }
+        Method::Bussi { step_size, temperature, relaxation } => {
+            format!(
+                "molecular dynamics, Bussi thermostat, T = {}, tau = {relaxation}, dt = {step_size}",
+                course(temperature)
+            )
+        }
+        Method::Fire { step_size, tolerance, .. } => {
+            format!("FIRE down to a force of {tolerance:e}, first dt = {step_size}")
         }
         Method::Hop { step_size, temperature } => format!("thermal hops, T = {temperature}, dt = {step_size}"),
         Method::Flow(rule) => format!("gradient flow, turn < {}, move < {}", rule.largest_turn, rule.largest_move),

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 /// Energies along a run, with dimensions (replica, loss_time).
 ///
 /// A System that predicts gives `train_loss` and `train_error` on the whole training set and, if it has one,
-/// `test_loss` and `test_error` on the whole test set. Any other gives `energy`: E/N if E is extensive, E if not; one
+/// `test_loss` and `test_error` on the whole test set. Any other gives `energy`: E/N if E is extensive (per particle for particles), E if not; one
 /// call of `energy_force_many` serves all replicas of a System. NaN from the divergence of a replica on.
 /// Cost of a measurement: one pass over the data (or the couplings) for each replica (for all together).
 /// Checked by `tests/observers.rs`.
@@ -63,7 +63,7 @@ impl Energies {
             if !alive.is_empty() {
                 system.energy_force_many(&x, &mut force, &mut energy)?;
             }
-            let unit = if system.extensive() { self.shape.dof as f64 } else { 1.0 };
+            let unit = if system.extensive() { system.units() as f64 } else { 1.0 };
             alive.iter().zip(&energy).for_each(|(&r, e)| row[r] = e / unit);
         }
         Ok(())
@@ -99,6 +99,7 @@ impl Observer for Energies {
         data.variables.push(physical("loss_physical_time", "loss_time", &self.schedule, view));
         for (q, name) in self.names.iter().enumerate() {
             let (about, unit) = match *name {
+                "energy" if view.system(0).units() != self.shape.dof => ("energy per particle", "energy"),
                 "energy" if view.system(0).extensive() => ("energy per degree of freedom, E/N", "energy"),
                 "energy" => ("energy E (a mean loss, not divided by N)", "energy"),
                 "train_loss" => ("mean loss on the whole training set", "loss"),

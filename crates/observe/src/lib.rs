@@ -4,19 +4,23 @@
 pub mod curves;
 pub mod drift;
 pub mod energies;
+pub mod inherent;
 pub mod kernel;
 mod log;
 pub mod means;
 pub mod noise;
 pub mod norms;
+pub mod scattering;
 pub mod two_time;
 pub mod verdict;
 
 pub use curves::{Curve, Curves, Passage};
 pub use drift::{drift_fraction, drift_fractions};
 pub use energies::Energies;
+pub use inherent::Inherent;
 pub use means::over_replicas;
 pub use noise::Noise;
 pub use norms::Norms;
+pub use scattering::Scattering;
 pub use two_time::{TwoTime, reference_bytes};
 pub use verdict::{Class, Evidence, Verdict, judge};
