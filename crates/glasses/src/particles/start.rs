@@ -2,7 +2,7 @@
 
 use super::{Neighbours, Particles};
 use glasslab_core::inertia::drift;
-use glasslab_core::{Fault, Inertia, Rng, Streams};
+use glasslab_core::{Fault, Fire, Inertia, Rng, Space, Streams};
 use rand::RngExt;
 
 /// The configuration that a run starts from.
@@ -19,7 +19,7 @@ pub enum Start {
     Given(Vec<f64>),
 }
 
-/// Dynamics at a high temperature before the clock starts: underdamped Langevin, friction 1, by the splitting BAOAB, noise
+/// Dynamics at a high temperature before the clock starts: 200 steps of FIRE, then underdamped Langevin, friction 1, by the splitting BAOAB, noise
 /// from the stream ("melt", replica, step).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Melt {
@@ -30,6 +30,9 @@ pub struct Melt {
     /// Time step.
     pub step_size: f64,
 }
+
+/// Steps of FIRE before a melt.
+const RELAXATION: usize = 200;
 
 impl Particles {
     pub(super) fn draw_start(&self, streams: Streams, replica: u64, x: &mut [f64]) -> Result<(), Fault> {
@@ -69,8 +72,13 @@ impl Particles {
             2 => &[[0.0, 0.0, 0.0], [0.5, 0.5, 0.0]],
             _ => &[[0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.5]],
         };
-        let side = (1_usize..).find(|k| basis.len() * k.pow(d as u32) >= molecules.len()).expect("a lattice fits");
-        let mut sites: Vec<usize> = (0..basis.len() * side.pow(d as u32)).collect();
+        // As few cells as hold all, their numbers along the axes differing by one at most.
+        let mut cells = [1; 3];
+        let mut next = (0..d).cycle();
+        while basis.len() * cells.iter().product::<usize>() < molecules.len() {
+            cells[next.next().expect("a cycle has no end")] += 1;
+        }
+        let mut sites: Vec<usize> = (0..basis.len() * cells.iter().product::<usize>()).collect();
         // Fisher and Yates, as many places as are needed.
         for k in 0..molecules.len() {
             let other = rng.random_range(k..sites.len());
@@ -78,9 +86,9 @@ impl Particles {
         }
         for (&p, &site) in molecules.iter().zip(&sites) {
             let (cell, place) = (site / basis.len(), basis[site % basis.len()]);
-            let cell = [cell % side, cell / side % side, cell / side / side];
+            let cell = [cell % cells[0], cell / cells[0] % cells[1], cell / cells[0] / cells[1]];
             for k in 0..d {
-                x[p * d + k] = self.lengths[k] / side as f64 * (cell[k] as f64 + place[k] + 0.25);
+                x[p * d + k] = self.lengths[k] / cells[k] as f64 * (cell[k] as f64 + place[k] + 0.25);
             }
         }
         for (p, place) in above.iter().enumerate() {
@@ -96,7 +104,13 @@ impl Particles {
         let (h, keep) = (melt.step_size, (-melt.step_size).exp());
         let (mut v, mut force) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         inertia.draw(&mut streams.stream("melt-velocities", replica, 0), melt.temperature, &mut v);
+        // Molecules on a lattice overlap a little: they are let down first.
+        let (mut fire, mut u) = (Fire::new(0.002).with_largest_move(0.02), vec![0.0; x.len()]);
         let mut energy = self.with_list(&mut list, x, &mut force)?;
+        for _ in 0..RELAXATION {
+            fire.step(&Space::Flat, x, &mut u, &mut force);
+            energy = self.with_list(&mut list, x, &mut force)?;
+        }
         for step in 0..(melt.time / h).ceil() as u64 {
             inertia.kick(&force, 0.5 * h, &mut v);
             drift(&v, 0.5 * h, x);
