@@ -180,7 +180,7 @@ fn slow_kob_andersen_has_the_published_energy() {
         println!("{name}: U/N = {u} +- {eu}, W/N = {w} +- {ew}, T = {t} +- {et}");
         assert!((u + 6.346).abs() < 0.01 + 2.0 * eu, "{name}: U/N = {u} +- {eu}");
         assert!((w - 5.534).abs() < 0.03 + 2.0 * ew, "{name}: W/N = {w} +- {ew}");
-        // BAOAB's kinetic temperature is low by O(h^2), measured 0.3 % at this step.
+        // BAOAB's kinetic temperature is low by O(h^2).
         assert!((t - 0.8).abs() < 4.0 * et + 0.005, "{name}: T = {t} +- {et}");
     }
 }

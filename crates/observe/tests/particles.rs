@@ -87,7 +87,8 @@ fn systems(known: bool) -> Vec<Arc<dyn System>> {
 }
 
 fn watch(observer: &mut dyn Observer, from: u64, to: u64, systems: &[Arc<dyn System>]) {
-    for step in (from..=to).filter(|s| observer.schedule().contains(*s)) {
+    let schedule = observer.schedule().clone();
+    for step in (from..=to).filter(|s| schedule.contains(*s)) {
         observer.observe(&View::new(&Ruler::at(step), systems)).unwrap();
     }
 }
