@@ -379,6 +379,9 @@ pub struct Series {
     /// The state dict in PyTorch files that hold several, as in `model` or `ema.model` (default: the usual names).
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
+    /// Fourth moments and participation ratios of the displacements too: twice the time.
+    #[arg(long)]
+    pub fourth: bool,
     /// Folder to keep records, summary and report in (default: only print).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -25,6 +25,8 @@ struct Choice<'a> {
     skip: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fourth: bool,
 }
 
 /// Name and value of everything worth a row, in a fixed order.
@@ -119,6 +121,7 @@ pub fn keep(dir: &RunDir, paths: &[PathBuf], options: &Options, analysis: &Analy
         groups: &options.groups,
         skip: &options.skip,
         key: options.key.as_deref(),
+        fourth: options.fourth,
     };
     let plan = toml::to_string(&Plan { series: choice }).map_err(|e| {
         crate::plan_error("series", vec![glasslab_core::Complaint::new("series", e, "give plain paths")])

@@ -81,11 +81,20 @@ pub struct Options {
     pub skip: Vec<String>,
     /// The state dict of PyTorch files, where they hold several (`model`, `ema.model`).
     pub key: Option<String>,
+    /// Fourth moments and participation ratios too: twice the time.
+    pub fourth: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory: 2 << 30, detail: Detail::Tensors, groups: Vec::new(), skip: Vec::new(), key: None }
+        Self {
+            memory: 2 << 30,
+            detail: Detail::Tensors,
+            groups: Vec::new(),
+            skip: Vec::new(),
+            key: None,
+            fourth: false,
+        }
     }
 }
 
@@ -155,7 +164,7 @@ pub fn analyse(paths: &[PathBuf], options: &Options, progress: &dyn Progress) ->
         common: &common,
         rows_of: &rows_of,
         rows: 1 + rows.groups.len() + rows.tensors.len(),
-        fourth: size.is_none(),
+        fourth: options.fourth && size.is_none(),
         memory: options.memory,
     };
     let mut found = measure(&task, progress)?;

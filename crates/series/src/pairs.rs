@@ -1,7 +1,7 @@
 //! The kernel of a series: sums of d^2 and d^4 for all pairs of checkpoints over a tile of parameters.
 //!
 //! A tile is cut into stretches that fit the second-level cache in f64 with all checkpoints; there 3 x 3 pairs are compared at
-//! once, so that each number that is loaded serves three differences. Every operation of IEEE arithmetic is fixed: lanes,
+//! once (2 x 2 with fourth powers), so that each number that is loaded serves three differences. Every operation of IEEE arithmetic is fixed: lanes,
 //! order, and where a multiplication is fused with an addition. The same bytes on every vector unit.
 
 use pulp::{Arch, NullaryFnOnce};
@@ -10,8 +10,6 @@ use pulp::{Arch, NullaryFnOnce};
 pub(crate) const LANES: usize = 4;
 /// Parts that the entries of a tensor are dealt out to: lanes, of even and of odd stretches.
 pub(crate) const PARTS: usize = 2 * LANES;
-/// Rows and columns of pairs that are compared at once.
-const SIDE: usize = 3;
 /// Entries of a stretch for few checkpoints.
 const STRETCH: usize = 512;
 
@@ -29,16 +27,15 @@ pub(crate) struct Sums {
     pub(crate) fourth: Vec<f64>,
 }
 
-/// Sums over `rows` (one slice of equal length per checkpoint), whose first entry is number `start` of its tensor, a multiple of
-/// twice the stretch. Cost O(S^2 n/2).
+/// Sums over `rows` (one slice of equal length per checkpoint). Cost O(S^2 n/2).
 pub(crate) fn compare<T: Copy + Into<f64>>(rows: &[&[T]], fourth: bool) -> Sums {
     let (count, len) = (rows.len(), rows.first().map_or(0, |r| r.len()));
     let pairs = count * (count - 1) / 2;
     let mut sums =
         Sums { second: vec![[0.0; PARTS]; pairs + count], fourth: vec![0.0; if fourth { pairs + count } else { 0 }] };
     let wide = stretch(count);
-    // One more row of zeros, and up to two to make threes.
-    let padded = (count + 1).next_multiple_of(SIDE);
+    // One more row of zeros, and up to two to make threes or twos.
+    let padded = (count + 1).next_multiple_of(if fourth { 2 } else { 3 });
     let mut packed = vec![0.0_f64; padded * wide];
     let arch = Arch::new();
     for (number, from) in (0..len).step_by(wide).enumerate() {
@@ -79,43 +76,16 @@ impl NullaryFnOnce for Second<'_> {
 
     #[inline(always)]
     fn call(self) {
-        self.0.all::<false>();
-    }
-}
-
-impl NullaryFnOnce for Both<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        self.0.all::<true>();
-    }
-}
-
-impl Stretch<'_> {
-    #[inline(always)]
-    fn all<const FOURTH: bool>(self) {
-        let row = |i: usize| self.packed[i * self.wide..i * self.wide + self.whole].as_chunks::<LANES>().0;
-        let (count, pairs) = (self.count, self.count * (self.count - 1) / 2);
-        let blocks = (count + 1).div_ceil(SIDE);
-        for b in 0..blocks {
+        let s = self.0;
+        for b in 0..(s.count + 1).div_ceil(3) {
             for a in 0..=b {
-                let left = std::array::from_fn(|i| row(SIDE * a + i));
-                let right = std::array::from_fn(|i| row(SIDE * b + i));
-                let (second, fourth) = tile::<FOURTH>(left, right);
-                for i in 0..SIDE {
-                    for j in 0..SIDE {
-                        let (k, t) = (SIDE * a + i, SIDE * b + j);
-                        let at = match t.cmp(&count) {
-                            std::cmp::Ordering::Less if k < t => t * (t - 1) / 2 + k,
-                            std::cmp::Ordering::Equal if k < t => pairs + k,
-                            _ => continue,
-                        };
-                        let out = &mut self.sums.second[at][self.part..self.part + LANES];
-                        out.iter_mut().zip(second[i][j]).for_each(|(o, s)| *o += s);
-                        if FOURTH {
-                            let f = fourth[i][j];
-                            self.sums.fourth[at] += (f[0] + f[2]) + (f[1] + f[3]);
+                let rows = |at: usize| [s.row(3 * at), s.row(3 * at + 1), s.row(3 * at + 2)];
+                let second = threes(rows(a), rows(b));
+                for (i, second) in second.iter().enumerate() {
+                    for (j, second) in second.iter().enumerate() {
+                        if let Some(at) = s.number(3 * a + i, 3 * b + j) {
+                            let out = &mut s.sums.second[at][s.part..s.part + LANES];
+                            out.iter_mut().zip(second).for_each(|(o, s)| *o += s);
                         }
                     }
                 }
@@ -124,26 +94,102 @@ impl Stretch<'_> {
     }
 }
 
-type Tile = [[[f64; LANES]; SIDE]; SIDE];
+impl NullaryFnOnce for Both<'_> {
+    type Output = ();
 
-/// Three rows against three.
-#[inline(always)]
-fn tile<const FOURTH: bool>(left: [&[[f64; LANES]]; SIDE], right: [&[[f64; LANES]]; SIDE]) -> (Tile, Tile) {
-    let (mut second, mut fourth): (Tile, Tile) = Default::default();
-    let len = left[0].len();
-    let (left, right) = (left.map(|r| &r[..len]), right.map(|r| &r[..len]));
-    for n in 0..len {
-        for i in 0..SIDE {
-            for j in 0..SIDE {
-                let mut d = [0.0_f64; LANES];
-                (0..LANES).for_each(|l| d[l] = left[i][n][l] - right[j][n][l]);
-                if FOURTH {
-                    (0..LANES).for_each(|l| d[l] *= d[l]);
-                    (0..LANES).for_each(|l| second[i][j][l] += d[l]);
-                    (0..LANES).for_each(|l| fourth[i][j][l] = d[l].mul_add(d[l], fourth[i][j][l]));
-                } else {
-                    (0..LANES).for_each(|l| second[i][j][l] = d[l].mul_add(d[l], second[i][j][l]));
+    #[inline(always)]
+    fn call(self) {
+        let s = self.0;
+        for b in 0..(s.count + 1).div_ceil(2) {
+            for a in 0..=b {
+                let rows = |at: usize| [s.row(2 * at), s.row(2 * at + 1)];
+                let (second, fourth) = twos(rows(a), rows(b));
+                for i in 0..2 {
+                    for j in 0..2 {
+                        if let Some(at) = s.number(2 * a + i, 2 * b + j) {
+                            let out = &mut s.sums.second[at][s.part..s.part + LANES];
+                            out.iter_mut().zip(second[i][j]).for_each(|(o, s)| *o += s);
+                            let f = fourth[i][j];
+                            s.sums.fourth[at] += (f[0] + f[2]) + (f[1] + f[3]);
+                        }
+                    }
                 }
+            }
+        }
+    }
+}
+
+impl<'a> Stretch<'a> {
+    /// A row of the packed stretch; behind the checkpoints rows of zeros.
+    #[inline(always)]
+    fn row(&self, i: usize) -> &'a [V] {
+        self.packed[i * self.wide..i * self.wide + self.whole].as_chunks::<LANES>().0
+    }
+
+    /// Where the result of rows k < t stands; row `count` is the first of zeros. `None` for pairs that are not wanted.
+    #[inline(always)]
+    fn number(&self, k: usize, t: usize) -> Option<usize> {
+        let pairs = self.count * (self.count - 1) / 2;
+        match t.cmp(&self.count) {
+            std::cmp::Ordering::Less if k < t => Some(t * (t - 1) / 2 + k),
+            std::cmp::Ordering::Equal if k < t => Some(pairs + k),
+            _ => None,
+        }
+    }
+}
+
+/// Four numbers: one register, by value, so that sums stay in registers.
+type V = [f64; LANES];
+
+#[inline(always)]
+fn subtract(a: V, b: V) -> V {
+    [a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]]
+}
+
+#[inline(always)]
+fn square(a: V) -> V {
+    [a[0] * a[0], a[1] * a[1], a[2] * a[2], a[3] * a[3]]
+}
+
+#[inline(always)]
+fn add(a: V, b: V) -> V {
+    [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]]
+}
+
+/// a^2 + c, rounded once.
+#[inline(always)]
+fn square_add(a: V, c: V) -> V {
+    [a[0].mul_add(a[0], c[0]), a[1].mul_add(a[1], c[1]), a[2].mul_add(a[2], c[2]), a[3].mul_add(a[3], c[3])]
+}
+
+/// Three rows against three: nine sums of d^2.
+#[inline(always)]
+fn threes(left: [&[V]; 3], right: [&[V]; 3]) -> [[V; 3]; 3] {
+    let mut second = [[[0.0; LANES]; 3]; 3];
+    let ([a, b, c], [p, q, r]) = (left, right);
+    for (((((a, b), c), p), q), r) in a.iter().zip(b).zip(c).zip(p).zip(q).zip(r) {
+        let (x, y) = ([*a, *b, *c], [*p, *q, *r]);
+        for i in 0..3 {
+            for j in 0..3 {
+                second[i][j] = square_add(subtract(x[i], y[j]), second[i][j]);
+            }
+        }
+    }
+    second
+}
+
+/// Two rows against two: four sums of d^2 and of d^4.
+#[inline(always)]
+fn twos(left: [&[V]; 2], right: [&[V]; 2]) -> ([[V; 2]; 2], [[V; 2]; 2]) {
+    let (mut second, mut fourth) = ([[[0.0; LANES]; 2]; 2], [[[0.0; LANES]; 2]; 2]);
+    let ([a, b], [p, q]) = (left, right);
+    for (((a, b), p), q) in a.iter().zip(b).zip(p).zip(q) {
+        let (x, y) = ([*a, *b], [*p, *q]);
+        for i in 0..2 {
+            for j in 0..2 {
+                let d = square(subtract(x[i], y[j]));
+                second[i][j] = add(second[i][j], d);
+                fourth[i][j] = square_add(d, fourth[i][j]);
             }
         }
     }

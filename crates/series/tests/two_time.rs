@@ -8,7 +8,7 @@ use safetensors::tensor::Dtype;
 use std::path::Path;
 
 fn run(folder: &Path) -> Analysis {
-    analyse(&[folder.to_path_buf()], &Options::default(), &()).unwrap()
+    analyse(&[folder.to_path_buf()], &Options { fourth: true, ..Options::default() }, &()).unwrap()
 }
 
 fn floats(a: &Analysis, name: &str) -> Vec<f64> {

@@ -65,6 +65,7 @@ pub fn series(args: &Series, common: &Common) -> Result<ExitCode> {
         groups: args.group.clone(),
         skip: args.skip.clone(),
         key: args.key.clone(),
+        fourth: args.fourth,
     };
     let place = args.out.clone().map(series::place).transpose()?;
     let analysis = series::analyse(&args.paths, &options, &Bytes::new())?;
