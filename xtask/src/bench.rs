@@ -76,6 +76,15 @@ const BENCHES: &[Bench] = &[
         quick: &[&[]],
     },
     Bench {
+        name: "series",
+        package: "glasslab-series",
+        target: "series",
+        peer: Some("crates/series/benches/series_numpy.py"),
+        rounds: 3,
+        full: &[&["--threads", "1"], &["--threads", "2"]],
+        quick: &[&["--threads", "1", "--parameters", "100000"]],
+    },
+    Bench {
         name: "mean-field",
         package: "glasslab-theory",
         target: "mean_field",

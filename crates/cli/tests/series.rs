@@ -61,3 +61,39 @@ fn a_sound_series_a_bad_one_and_none() {
         assert!(said(&output).contains(word), "{}", said(&output));
     }
 }
+
+/// Sketches of a series are a series: the same numbers within the stated error, and the same files again.
+#[test]
+fn sketches_are_written_and_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = dir.path();
+    std::fs::create_dir(d.join("run")).unwrap();
+    for t in 0..6_u8 {
+        let x: Vec<f32> = (0..900_u16).map(|i| f32::from(i) + f32::from(t) * 0.5).collect();
+        write(&d.join(format!("run/step{}.safetensors", 10 * t)), &x);
+    }
+    let output = glasslab(d, &["sketch", "run", "--k", "512", "--out", "small", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((json["sketches"].as_array().unwrap().len(), json["k"].as_u64()), (6, Some(512)));
+    let output = glasslab(d, &["series", "small", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((json["parameters"].as_u64(), json["sketch"].as_u64()), (Some(900), Some(512)));
+    // |x(last) - x(first)| = 2.5 sqrt(900) = 75; its standard error is half that of the square, sqrt(2/512)/2 = 3.1 %.
+    assert!((json["distance"].as_f64().unwrap() / 75.0 - 1.0).abs() < 4.0 * 0.0313);
+    assert_eq!(
+        glasslab(d, &["sketch", "run", "--k", "512", "--out", "again", "--threads", "1"]).status.code(),
+        Some(0)
+    );
+    for t in 0..6 {
+        let file = format!("step{}.safetensors", 10 * t);
+        assert_eq!(
+            std::fs::read(d.join("small").join(&file)).unwrap(),
+            std::fs::read(d.join("again").join(&file)).unwrap()
+        );
+    }
+    let output = glasslab(d, &["sketch", "run", "--k", "3", "--out", "x"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("k = 3"), "{}", said(&output));
+}

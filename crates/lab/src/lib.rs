@@ -25,6 +25,7 @@ pub mod recorder;
 pub mod registry;
 mod run;
 pub mod series;
+mod series_page;
 mod summary;
 pub mod sweep;
 

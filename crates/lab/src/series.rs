@@ -2,7 +2,6 @@
 
 use crate::error::LabError;
 use crate::summary::short;
-use glasslab_report::{AgingReport, QuenchView, TimeUnit, Tone, Verdict, plain};
 pub use glasslab_series::{
     Aging, Analysis, Components, Detail, Drift, Estimate, Exponent, Finding, Kind, Member, Options, Progress,
     SeriesError, Sketch, Summary, Unit, Written, analyse, project,
@@ -98,11 +97,11 @@ fn visible(text: &str) -> String {
     text.trim_end().chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect()
 }
 
-fn gap(checkpoint: &str) -> &'static str {
+pub(crate) fn gap(checkpoint: &str) -> &'static str {
     if checkpoint.is_empty() { "" } else { ": " }
 }
 
-fn kind(finding: &Finding) -> String {
+pub(crate) fn kind(finding: &Finding) -> String {
     let value = serde_json::to_value(finding.kind).unwrap_or_default();
     value.as_str().unwrap_or("finding").replace('-', " ")
 }
@@ -129,47 +128,6 @@ pub fn keep(dir: &RunDir, paths: &[PathBuf], options: &Options, analysis: &Analy
     dir.write_plan(&plan)?;
     dir.write_records("series", &analysis.records)?;
     dir.write_summary(&analysis.summary)?;
-    dir.write_report(&page(&plan, analysis))?;
+    dir.write_report(&crate::series_page::page(&plan, analysis))?;
     Ok(())
-}
-
-fn page(plan: &str, analysis: &Analysis) -> String {
-    let summary = &analysis.summary;
-    let mut rows: Vec<(String, String)> = rows(summary).into_iter().map(|(a, b)| (plain(&a), plain(&b))).collect();
-    let found = |f: &Finding| format!("{}: {}{}{}", kind(f), f.checkpoint, gap(&f.checkpoint), f.what);
-    rows.push(("integrity".to_owned(), format!("{} problems", summary.problems())));
-    let reasons = summary.findings.iter().map(found).chain(summary.why.iter().cloned());
-    let view = QuenchView {
-        label: "checkpoint series".to_owned(),
-        data: analysis.records.clone(),
-        unit: TimeUnit::Steps,
-        energy: "none".to_owned(),
-        energy_title: String::new(),
-        reference: None,
-        landmarks: Vec::new(),
-        exact: None,
-        relaxation: None,
-        verdict: Verdict {
-            of: "checkpoint series".to_owned(),
-            word: plain(&summary.verdict),
-            tone: Tone::Unresolved,
-            reasons: reasons.map(|r| plain(&r)).collect(),
-        },
-        rows,
-    };
-    let report = AgingReport {
-        title: "A series of checkpoints".to_owned(),
-        subtitle: "glasslab series".to_owned(),
-        abstract_text: format!("{} problems were found.", summary.problems()),
-        quenches: vec![view],
-        methods: vec![
-            "Two-time mean-square displacement: Δ(t_w, t_w+t) = (1/N) Σ_i (x_i(t_w+t) − x_i(t_w))^2 over all N compared \
-             parameters, between every pair of checkpoints; differences and sums in 64 bits."
-                .to_owned(),
-        ],
-        facts: vec![("glasslab".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
-        plan: Some(plan.to_owned()),
-        sources: Vec::new(),
-    };
-    report.page().html()
 }

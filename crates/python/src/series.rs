@@ -34,7 +34,7 @@ pub fn analyse_series<'py>(
             return Err(fault(Fault::input("detail", given, "give one of \"whole\", \"groups\", \"tensors\"")));
         }
     };
-    let options = Options { memory, detail, groups, skip, key };
+    let options = Options { memory, detail, groups, skip, key, fourth: false };
     let place = out.map(series::place).transpose().map_err(failure)?;
     let refused = |error: SeriesError| match error {
         SeriesError::Io { .. } => PyOSError::new_err(error.to_string()),

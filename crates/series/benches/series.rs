@@ -81,9 +81,9 @@ fn main() {
         let start = Instant::now();
         let analysis = analyse(&[folder], &options, &()).expect("an analysis");
         let seconds = start.elapsed().as_secs_f64();
-        // Floor: 16 differences a nanosecond and thread (one subtraction, one fused multiplication and addition of 4 numbers each a
-        // cycle on two pipes, 3.5 GHz: 28; with the fourth powers half of it).
+        // Floor: a subtraction and a fused multiplication and addition of 8 numbers each a cycle, at 3.5 GHz: 28 differences a
+        // nanosecond and thread.
         let pairs = (checkpoints * (checkpoints - 1) / 2) as f64;
-        report("pairs", seconds, analysis.summary.bytes, pairs * parameters as f64 / 14e9 / threads as f64);
+        report("pairs", seconds, analysis.summary.bytes, pairs * parameters as f64 / 28e9 / threads as f64);
     }
 }
