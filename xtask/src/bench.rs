@@ -49,6 +49,15 @@ const BENCHES: &[Bench] = &[
         quick: &[&["--threads", "2", "--seconds", "1"]],
     },
     Bench {
+        name: "derivatives",
+        package: "glasslab-nets",
+        target: "derivatives",
+        peer: Some("crates/nets/benches/derivatives_torch.py"),
+        rounds: 3,
+        full: &[&["--threads", "1", "--seconds", "1"]],
+        quick: &[&["--threads", "1", "--seconds", "0.2"]],
+    },
+    Bench {
         name: "pspin",
         package: "glasslab-glasses",
         target: "pspin",

@@ -78,6 +78,22 @@ struct Target {
 /// The first that fits counts. Two-time measurements have a target where the references do not fit into caches. Replicas of the 3-spin count by replica-passes: one replica takes one pass over the
 /// couplings, so eight in one pass are compared with eight passes.
 const TARGETS: &[Target] = &[
+    Target { words: &["replicas-64-of-10-10-", "f64"], against: Against::Peer, ratio: 6.0 },
+    Target { words: &["replicas-64-of-10-30-", "f64"], against: Against::Peer, ratio: 6.0 },
+    Target { words: &["replicas-64-of-10-100-", "f64"], against: Against::Peer, ratio: 2.5 },
+    Target { words: &["replicas-64-of-10-100-", "f32"], against: Against::Peer, ratio: 2.0 },
+    Target { words: &["hessian-vec/"], against: Against::Peer, ratio: 2.0 },
+    Target {
+        words: &["hessian-vec-alone/"],
+        against: Against::Own(&[("hessian-vec-alone/", "gradient/")], 1.0),
+        ratio: 1.0 / 3.2,
+    },
+    Target {
+        words: &["hessian-vec-shared/"],
+        against: Against::Own(&[("hessian-vec-shared/", "gradient/")], 1.0),
+        ratio: 1.0 / 2.2,
+    },
+    Target { words: &["tangent-kernel/"], against: Against::Peer, ratio: 5.0 },
     Target { words: &["replicas-64-of-"], against: Against::Peer, ratio: 4.0 },
     Target { words: &["flow h="], against: Against::Peer, ratio: 8.0 },
     Target { words: &["784-"], against: Against::Peer, ratio: 1.5 },

@@ -54,7 +54,7 @@ impl Loss {
             let (ramp, size) = if u < zero { (zero, -u) } else { (gap, u) };
             let small = (-size).exp();
             let slope = if u < zero { small } else { one } / (one + small);
-            [ramp + small.ln_1p() / beta, -slope, beta * small / ((one + small) * (one + small))]
+            [ramp + small.ln_1p_unit() / beta, -slope, beta * small / ((one + small) * (one + small))]
         };
         match self {
             Loss::MeanSquare => {

@@ -18,7 +18,20 @@ fn systems() -> Vec<(Arc<Trained>, usize)> {
         (Arc::new(fully_connected(&[23, 100, 5], training("digits", 300)).unwrap()), 128),
         (Arc::new(fully_connected(&[], training("digits", 50)).unwrap()), 50),
         (Arc::new(fully_connected(&[17, 101], training("mnist", 200)).unwrap()), 70),
+        (perceptron(Hidden::Silu(10.0), 0.0, Loss::SoftHinge { margin: 1.0, beta: 20.0 }, true), 60),
+        (perceptron(Hidden::Softplus(5.0), 0.4, Loss::QuadraticHinge { margin: 1.0 }, true), 100),
+        (perceptron(Hidden::Tanh(2.0), 0.3, Loss::MeanSquare, true), 33),
+        (perceptron(Hidden::Relu, 0.0, Loss::Hinge { margin: 1.0 }, true), 64),
+        (perceptron(Hidden::Relu, 1.0, Loss::SoftHinge { margin: 0.5, beta: 2.0 }, false), 64),
+        (perceptron(Hidden::Silu(1.0), 0.0, Loss::LogLikelihood, false), 100),
+        (perceptron(Hidden::Tanh(1.0), 0.0, Loss::LogLikelihood, true), 100),
     ]
+}
+
+/// NTK parametrisation: the factors of every layer differ from 1.
+fn perceptron(hidden: Hidden, bias: f64, loss: Loss, binary: bool) -> Arc<Trained> {
+    let shape = Mlp { widths: vec![30, 11], hidden, bias, loss, binary, ..Mlp::default() };
+    Arc::new(mlp(&shape, training("digits", 100)).unwrap())
 }
 
 fn sgd(batch: usize, momentum: f64) -> Method {

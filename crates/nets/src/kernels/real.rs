@@ -38,6 +38,9 @@ pub(crate) trait Real:
     fn ln(self) -> Self;
     fn ln_1p(self) -> Self;
     fn tanh(self) -> Self;
+    /// log(1 + y) for 0 <= y <= 1, to a few units in the last place, inlined so that loops over it become vectors: 2 artanh w, w =
+    /// y/(2 + y) <= 1/3, by its series.
+    fn ln_1p_unit(self) -> Self;
     /// Samples whose columns are computed together: the widest tile of 64-byte vectors.
     const COLUMNS: usize = 4 * 64 / size_of::<Self>();
 
@@ -50,6 +53,7 @@ pub(crate) trait Real:
     fn splat<S: Simd>(simd: S, v: Self) -> Self::Vector<S>;
     fn mul_add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
     fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn total<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
     fn magnitude<S: Simd>(simd: S, a: Self::Vector<S>) -> Self::Vector<S>;
     /// z where z is not below zero (NaN stays), else 0.
@@ -89,7 +93,7 @@ pub(crate) trait Real:
 }
 
 macro_rules! real {
-    ($t:ident, $array:ident, $cell:expr, $vec:ident, $splat:ident, $fma:ident, $add:ident, $sum:ident, $abs:ident,
+    ($t:ident, $array:ident, $cell:expr, $vec:ident, $splat:ident, $fma:ident, $add:ident, $mul:ident, $sum:ident, $abs:ident,
      $less:ident, $select:ident, $part:ident, $part_mut:ident, $magic:expr, $mantissa:expr, $offset:expr,
      $low:expr, $high:expr, $ln2_high:expr, $ln2_low:expr, $taylor:expr) => {
         impl Real for $t {
@@ -130,6 +134,18 @@ macro_rules! real {
             fn tanh(self) -> Self {
                 $t::tanh(self)
             }
+            #[inline(always)]
+            fn ln_1p_unit(self) -> Self {
+                let w = self / (2.0 + self);
+                let square = w * w;
+                // (1/9)^k/(2k + 1) is below half a unit in the last place from k = 7 (f32) and 16 (f64) on.
+                let terms = if size_of::<$t>() == 4 { 8 } else { 17 };
+                let mut sum: $t = 0.0;
+                for k in (0..terms).rev() {
+                    sum = $t::mul_add(sum, square, (1.0 / f64::from(2 * k + 1)) as $t);
+                }
+                2.0 * w * sum
+            }
 
             fn cell<'a>(
                 single: &'a OnceLock<Table<f32>>,
@@ -161,6 +177,10 @@ macro_rules! real {
             #[inline(always)]
             fn plus<S: Simd>(simd: S, a: S::$vec, b: S::$vec) -> S::$vec {
                 simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn times<S: Simd>(simd: S, a: S::$vec, b: S::$vec) -> S::$vec {
+                simd.$mul(a, b)
             }
             #[inline(always)]
             fn total<S: Simd>(simd: S, a: S::$vec) -> Self {
@@ -202,6 +222,7 @@ real!(
     splat_f32s,
     mul_add_f32s,
     add_f32s,
+    mul_f32s,
     reduce_sum_f32s,
     abs_f32s,
     less_than_f32s,
@@ -225,6 +246,7 @@ real!(
     splat_f64s,
     mul_add_f64s,
     add_f64s,
+    mul_f64s,
     reduce_sum_f64s,
     abs_f64s,
     less_than_f64s,
@@ -259,6 +281,19 @@ real!(
 #[cfg(test)]
 mod tests {
     use super::Real;
+
+    /// Against the standard library, 2,000 points: relative error at most 4 eps.
+    #[test]
+    fn logarithm_near_one_is_exact_to_a_few_units_in_the_last_place() {
+        for i in 1..=2000 {
+            let y = (f64::from(i) / 2000.0).powi(5);
+            assert!((y.ln_1p_unit() / y.ln_1p() - 1.0).abs() <= 4.0 * f64::EPSILON, "{y}");
+            let y = y as f32;
+            let exact = f64::from(y).ln_1p();
+            assert!((f64::from(y.ln_1p_unit()) / exact - 1.0).abs() <= 4.0 * f64::from(f32::EPSILON), "{y}");
+        }
+        assert!(f64::NAN.ln_1p_unit().is_nan() && 0.0_f64.ln_1p_unit() == 0.0);
+    }
 
     /// Against the standard library, 20,001 points over the whole range: relative error at most 4 eps.
     #[test]

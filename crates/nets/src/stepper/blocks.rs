@@ -5,6 +5,7 @@
 use super::engine::{Shared, Stage};
 use super::head::{self, Head};
 use crate::kernels::{Finish, Left, Listed, Real, Step, Strided, Table, padded, sweep};
+use crate::zoo::Bend;
 use pulp::{Simd, WithSimd};
 
 /// Addresses of a stage's arrays.
@@ -12,7 +13,10 @@ pub(super) struct Work<T> {
     inputs: usize,
     outputs: usize,
     at: usize,
+    bias: Option<T>,
+    scale: T,
     act: Shared<T>,
+    bend: Shared<T>,
     rows: Shared<T>,
     delta: Shared<T>,
 }
@@ -23,6 +27,9 @@ impl<T: Real> Work<T> {
             inputs: stage.inputs,
             outputs: stage.outputs,
             at: stage.at,
+            bias: stage.bias,
+            scale: stage.scale,
+            bend: Shared::new(&mut stage.bend),
             act: Shared::new(&mut stage.act),
             rows: Shared::new(&mut stage.rows),
             delta: Shared::new(&mut stage.delta),
@@ -34,6 +41,7 @@ impl<T: Real> Work<T> {
 /// its own `COLUMNS`) and rows of every stage, and no others.
 pub(super) struct Block<'a, T> {
     pub head: Head,
+    pub bend: Bend,
     pub x: &'a [T],
     pub work: &'a [Work<T>],
     pub columns: usize,
@@ -49,14 +57,15 @@ pub(super) struct Block<'a, T> {
     pub losses: &'a mut [f64],
 }
 
-/// z = b + W a (+ W background), then ReLU if hidden.
+/// z = t b + W a (+ W background), then the factor of the layer above times ReLU if asked for.
 struct Forward<'a, T> {
     weights: *const T,
-    bias: *const T,
-    background: Option<&'a [T]>,
+    bias: Option<(*const T, T)>,
+    /// The background, and the factor on the inputs.
+    background: Option<(&'a [T], T)>,
     out: *mut T,
     row: usize,
-    hidden: bool,
+    rectify: Option<T>,
 }
 
 impl<S: Simd, T: Real> Finish<S, T> for Forward<'_, T> {
@@ -66,10 +75,15 @@ impl<S: Simd, T: Real> Finish<S, T> for Forward<'_, T> {
     fn start(&self, simd: S, i: usize) -> T::Vector<S> {
         // SAFETY: i is below the number of outputs, the length of the biases; a row of weights is as long as the inputs.
         let start = unsafe {
-            let bias = *self.bias.add(i);
+            let bias = match self.bias {
+                None => T::ZERO,
+                Some((bias, factor)) => factor * *bias.add(i),
+            };
             match self.background {
                 None => bias,
-                Some(background) => bias + dot(simd, self.weights.add(i * background.len()), background),
+                Some((background, scale)) => {
+                    bias + scale * dot(simd, self.weights.add(i * background.len()), background)
+                }
             }
         };
         T::splat(simd, start)
@@ -78,7 +92,10 @@ impl<S: Simd, T: Real> Finish<S, T> for Forward<'_, T> {
     #[inline(always)]
     unsafe fn finish(&self, simd: S, i: usize, j: usize, _valid: usize, start: T::Vector<S>, v: T::Vector<S>) {
         let v = T::plus(simd, start, v);
-        let v = if self.hidden { T::rectify(simd, v) } else { v };
+        let v = match self.rectify {
+            Some(factor) => T::times(simd, T::rectify(simd, v), T::splat(simd, factor)),
+            None => v,
+        };
         // SAFETY: row i and the whole vector at column j lie in this block's part of the stage.
         unsafe { T::store(simd, self.out.add(i * self.row + j), v) };
     }
@@ -114,9 +131,12 @@ unsafe fn dot<S: Simd, T: Real>(simd: S, a: *const T, b: &[T]) -> T {
     T::total(simd, sum)
 }
 
-/// The derivative by z below: that by a, where a > 0.
+/// The derivative by z below: that by a, times the factor of the layer where a > 0, or times da/dz.
 struct Back<T> {
     act: *const T,
+    /// da/dz, unless it is the factor and 0 of ReLU.
+    bend: Option<*const T>,
+    scale: T,
     out: *mut T,
     row: usize,
 }
@@ -131,8 +151,15 @@ impl<S: Simd, T: Real> Finish<S, T> for Back<T> {
     unsafe fn finish(&self, simd: S, i: usize, j: usize, _valid: usize, _row: (), v: T::Vector<S>) {
         // SAFETY: row i and the whole vector at column j lie in this block's part of the stage.
         unsafe {
-            let a = T::load(simd, self.act.add(i * self.row + j));
-            T::store(simd, self.out.add(i * self.row + j), T::where_positive(simd, a, v));
+            let at = i * self.row + j;
+            let d = match self.bend {
+                Some(bend) => T::times(simd, v, T::load(simd, bend.add(at))),
+                None => {
+                    let v = T::times(simd, v, T::splat(simd, self.scale));
+                    T::where_positive(simd, T::load(simd, self.act.add(at)), v)
+                }
+            };
+            T::store(simd, self.out.add(at), d);
         }
     }
 }
@@ -192,6 +219,41 @@ unsafe fn transpose<T: Real>(from: *const T, row: usize, units: usize, columns: 
     }
 }
 
+/// z becomes factor f(z), and `slopes` factor f'(z). Inlined so that the loops become vectors.
+#[inline(always)]
+fn bend<T: Real>(bend: Bend, factor: T, z: &mut [T], slopes: &mut [T]) {
+    let one = T::ONE;
+    match bend {
+        Bend::Relu => {}
+        Bend::Tanh => {
+            for (z, d) in z.iter_mut().zip(slopes) {
+                let e = (*z + *z).exp();
+                // Exact to a rounding error of 1, and for large z.
+                let a = one - (one + one) / (e + one);
+                (*z, *d) = (factor * a, factor * (one - a * a));
+            }
+        }
+        Bend::Softplus(beta) => {
+            let beta = T::from_f64(beta);
+            for (z, d) in z.iter_mut().zip(slopes) {
+                let u = beta * *z;
+                let (ramp, size) = if u < T::ZERO { (T::ZERO, -u) } else { (*z, u) };
+                let small = (-size).exp();
+                let share = if u < T::ZERO { small } else { one };
+                (*z, *d) = (factor * (ramp + small.ln_1p_unit() / beta), factor * (share / (one + small)));
+            }
+        }
+        Bend::Silu(slope) => {
+            let slope = T::from_f64(slope);
+            for (z, d) in z.iter_mut().zip(slopes) {
+                let s = one / (one + (-(slope * *z)).exp());
+                let a = *z * s;
+                (*z, *d) = (factor * a, factor * (s + slope * a * (one - s)));
+            }
+        }
+    }
+}
+
 impl<T: Real> WithSimd for Block<'_, T> {
     type Output = ();
 
@@ -205,6 +267,12 @@ impl<T: Real> WithSimd for Block<'_, T> {
         unsafe {
             let inputs = self.work[0].inputs;
             self.turn(inputs, width);
+            let scale = self.work[0].scale;
+            if scale != T::ONE {
+                let turned = &mut self.turned[..self.active.len() * T::COLUMNS];
+                turned.iter_mut().for_each(|v| *v = *v * scale);
+            }
+            let smooth = self.bend != Bend::Relu;
             let mut right = Strided { at: self.turned.as_ptr(), row: T::COLUMNS };
             for (l, w) in self.work.iter().enumerate() {
                 let weights = self.x.as_ptr().add(w.at);
@@ -212,11 +280,20 @@ impl<T: Real> WithSimd for Block<'_, T> {
                 let left = Left { at: weights, row: w.inputs, depths: Listed(depths) };
                 let (hidden, row) = (l < last, self.columns);
                 let out = if hidden { w.act.get() } else { w.delta.get() }.add(self.from);
-                let background = (l == 0).then_some(self.background).map(|b| &b[..inputs]);
-                let bias = weights.add(w.inputs * w.outputs);
-                let finish = Forward { weights, bias, background, out, row, hidden };
+                let background = (l == 0).then_some((&self.background[..inputs], w.scale));
+                let bias = w.bias.map(|factor| (weights.add(w.inputs * w.outputs), factor));
+                let above = if hidden { self.work[l + 1].scale } else { T::ONE };
+                let rectify = (hidden && !smooth).then_some(above);
+                let finish = Forward { weights, bias, background, out, row, rectify };
                 sweep(simd, 0..w.outputs, 0..width, depths.len(), left, right, &finish, width);
                 if hidden {
+                    if smooth {
+                        for o in 0..w.outputs {
+                            let z = std::slice::from_raw_parts_mut(out.add(o * row), width);
+                            let slopes = w.bend.get().add(self.from + o * row);
+                            bend(self.bend, above, z, std::slice::from_raw_parts_mut(slopes, width));
+                        }
+                    }
                     let stride = padded::<T>(w.outputs);
                     let rows = w.rows.get().add(self.from * stride);
                     transpose(out, row, w.outputs, count, rows, stride);
@@ -230,7 +307,9 @@ impl<T: Real> WithSimd for Block<'_, T> {
                 let left = Left { at: self.x.as_ptr().add(w.at), row: 1, depths: Step(w.inputs) };
                 let right = Strided { at: w.delta.get().add(self.from), row: self.columns };
                 let act = below.act.get().add(self.from);
-                let finish = Back { act, out: below.delta.get().add(self.from), row: self.columns };
+                let bend = smooth.then_some(below.bend.get().add(self.from).cast_const());
+                let finish =
+                    Back { act, bend, scale: w.scale, out: below.delta.get().add(self.from), row: self.columns };
                 sweep(simd, 0..w.inputs, 0..width, w.outputs, left, right, &finish, width);
             }
         }

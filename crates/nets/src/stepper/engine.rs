@@ -5,7 +5,7 @@ use super::head::Head;
 use super::update::{Law, Piece, Seen, Update};
 use crate::data::Training;
 use crate::kernels::{Buffer, Real, padded};
-use crate::zoo::Dense;
+use crate::zoo::{Bend, Dense};
 use glasslab_core::Split;
 use pulp::Arch;
 use rayon::prelude::*;
@@ -48,9 +48,15 @@ impl<T> Shared<T> {
 pub(super) struct Stage<T> {
     pub inputs: usize,
     pub outputs: usize,
-    /// First weight in x; the biases follow the weights.
+    /// First weight in x; the biases, if any, follow the weights.
     pub at: usize,
-    /// Outputs after the nonlinearity [outputs, columns]; for the last layer unused.
+    /// Factor on the biases, if there are any.
+    pub bias: Option<T>,
+    /// Factor on its inputs: above the first layer it is already in the activations below.
+    pub scale: T,
+    /// Derivative of the activations by z [outputs, columns]; unused for the last layer and for ReLU.
+    pub bend: Buffer<T>,
+    /// Outputs after the nonlinearity, times the factor of the layer above [outputs, columns]; for the last layer unused.
     pub act: Buffer<T>,
     /// The same, sample by sample [columns, padded outputs].
     pub rows: Buffer<T>,
@@ -89,17 +95,22 @@ impl<T: Real> Space<T> {
         let longest = dense.widths.iter().copied().max().unwrap_or(0).max(batch);
         let mut at = 0;
         let last = dense.widths.len() - 2;
+        let smooth = dense.bend != Bend::Relu;
         let stages = dense.widths.windows(2).enumerate().map(|(l, w)| {
             let (inputs, outputs) = (w[0], w[1]);
+            let bias = dense.biases[l];
             let stage = Stage {
                 inputs,
                 outputs,
                 at,
+                bias: bias.map(T::from_f64),
+                scale: T::from_f64(dense.scales[l]),
+                bend: Buffer::new(if l == last || !smooth { 0 } else { outputs * columns }),
                 act: Buffer::new(if l == last { 0 } else { outputs * columns }),
                 rows: Buffer::new(if l == last { 0 } else { padded::<T>(outputs) * columns }),
                 delta: Buffer::new(outputs * columns),
             };
-            at += (inputs + 1) * outputs;
+            at += (inputs + usize::from(bias.is_some())) * outputs;
             stage
         });
         let stages: Vec<Stage<T>> = stages.collect();
@@ -126,7 +137,7 @@ impl<T: Real> Space<T> {
     #[allow(clippy::too_many_arguments)]
     pub fn step(
         &mut self,
-        head: Head,
+        dense: &Dense,
         training: &Training,
         batch: &[u32],
         law: Law,
@@ -134,6 +145,7 @@ impl<T: Real> Space<T> {
         v: &mut [T],
         threads: usize,
     ) -> Moved {
+        let head = Head::of(dense);
         let table = training.data.table::<T>(Split::Train);
         self.inputs.clear();
         self.labels.clear();
@@ -156,6 +168,7 @@ impl<T: Real> Space<T> {
                 let to = (from + T::COLUMNS).min(inputs.len());
                 arch.dispatch(Block {
                     head,
+                    bend: dense.bend,
                     x: x_read,
                     work: &work,
                     columns,

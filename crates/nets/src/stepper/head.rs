@@ -3,26 +3,29 @@
 
 use crate::kernels::Real;
 use crate::loss::Loss;
-use crate::zoo::{Bend, Dense};
+use crate::zoo::Dense;
 
 /// The heads that run on whole vectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Head {
     /// Sigmoid outputs, mean squared error.
     SigmoidMeanSquare,
     /// Log-likelihood of the softmax.
     LogLikelihood,
+    /// Any loss of one output.
+    One(Loss),
+    /// Any loss of several outputs, sample by sample.
+    Many(Loss),
 }
 
 impl Head {
-    /// The head of a network whose layers the fused kernels know.
-    pub fn of(dense: &Dense) -> Option<Self> {
-        let plain = dense.scales.iter().all(|s| *s == 1.0) && dense.biases.iter().all(|b| *b == Some(1.0));
-        match (dense.sigmoid, dense.loss, dense.bend) {
-            _ if !plain || dense.widths.last() == Some(&1) => None,
-            (true, Loss::MeanSquare, Bend::Relu) => Some(Head::SigmoidMeanSquare),
-            (false, Loss::LogLikelihood, Bend::Relu) => Some(Head::LogLikelihood),
-            _ => None,
+    /// The head of a dense network.
+    pub fn of(dense: &Dense) -> Self {
+        match (dense.sigmoid, dense.loss, dense.widths.last()) {
+            (true, ..) => Head::SigmoidMeanSquare,
+            (false, loss, Some(1)) => Head::One(loss),
+            (false, Loss::LogLikelihood, _) => Head::LogLikelihood,
+            (false, loss, _) => Head::Many(loss),
         }
     }
 }
@@ -103,6 +106,24 @@ pub(super) unsafe fn slopes<T: Real>(
             for (b, &label) in labels.iter().enumerate() {
                 let z = &mut line(label.into())[b];
                 *z = *z - scale;
+            }
+        }
+        Head::One(loss) => {
+            let mut target = [T::ZERO; MOST];
+            target.iter_mut().zip(labels).for_each(|(t, l)| *t = T::from_f64(crate::loss::target(*l)));
+            for ((z, sum), y) in line(0).iter_mut().zip(&mut *sums).zip(&target) {
+                let [value, slope, _] = loss.of_margin(*y * *z);
+                *sum = value;
+                *z = *y * slope * scale;
+            }
+            losses.iter_mut().zip(&*sums).for_each(|(loss, sum)| *loss = sum.to_f64());
+        }
+        Head::Many(loss) => {
+            let (mut f, mut slope) = (vec![T::ZERO; classes], vec![T::ZERO; classes]);
+            for (b, (to, &label)) in losses.iter_mut().zip(labels).enumerate() {
+                f.iter_mut().enumerate().for_each(|(c, f)| *f = line(c)[b]);
+                *to = loss.sample(&f, label.into(), &mut slope);
+                slope.iter().enumerate().for_each(|(c, s)| line(c)[b] = *s * scale);
             }
         }
     }

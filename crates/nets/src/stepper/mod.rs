@@ -10,10 +10,8 @@ mod update;
 use crate::data::Training;
 use crate::kernels::{Buffer, Real};
 use crate::trained::Trained;
-use crate::zoo::Dense;
 use engine::{Moved, Space};
 use glasslab_core::*;
-use head::Head;
 use layered::Layered;
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,11 +102,6 @@ impl<T: Real> Native<T> {
         self.system.network.dof()
     }
 
-    /// The network, if the fused kernels know its layers.
-    fn fused(&self) -> Option<(&Dense, Head)> {
-        self.system.dense.as_ref().and_then(|dense| Some((dense, Head::of(dense)?)))
-    }
-
     fn training(&self) -> &Training {
         &self.system.training
     }
@@ -126,10 +119,8 @@ impl<T: Real> Native<T> {
             return 0;
         }
         let spare = self.engines.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut engine = spare.unwrap_or_else(|| match self.fused() {
-            Some((dense, _)) => {
-                Engine::Dense(Space::new(dense, self.training(), self.batch, rayon::current_num_threads()))
-            }
+        let mut engine = spare.unwrap_or_else(|| match &self.system.dense {
+            Some(dense) => Engine::Dense(Space::new(dense, self.training(), self.batch, rayon::current_num_threads())),
             None => Engine::Layered(Layered::new(&self.system, self.batch)),
         });
         let all: Vec<u32> = if self.descent { (0..self.training().len() as u32).collect() } else { Vec::new() };
@@ -141,8 +132,8 @@ impl<T: Real> Native<T> {
             let moves = augmentation.moves(self.streams, replica.number, step, batch.len());
             tried += 1;
             let (x, v, running) = (&mut replica.x, &mut replica.v, &mut replica.buffers);
-            let moved = match (&mut engine, self.fused()) {
-                (Engine::Dense(space), Some((_, head))) => space.step(head, self.training(), batch, law, x, v, threads),
+            let moved = match (&mut engine, &self.system.dense) {
+                (Engine::Dense(space), Some(dense)) => space.step(dense, self.training(), batch, law, x, v, threads),
                 (Engine::Layered(layered), _) => {
                     layered.step(&self.system, batch, &moves, law, x, v, running, threads > 1)
                 }

@@ -98,6 +98,8 @@ struct Descend<'a, S: Simd, T: Real> {
     row: usize,
     rate: T::Vector<S>,
     momentum: T::Vector<S>,
+    /// Factor on the layer's inputs that is not in them.
+    scale: T::Vector<S>,
     inert: bool,
     /// Sum of |gradient|: 0 only if all of it is 0.
     force: Cell<T::Vector<S>>,
@@ -140,6 +142,7 @@ impl<S: Simd, T: Real> Finish<S, T> for Descend<'_, S, T> {
                 None => gradient,
                 Some(background) => T::mul_add(simd, sum, T::load(simd, background.as_ptr().add(j)), gradient),
             };
+            let gradient = T::times(simd, gradient, self.scale);
             let mut step = gradient;
             if !self.inert {
                 step = T::mul_add(simd, self.momentum, load(simd, v, valid), gradient);
@@ -205,6 +208,7 @@ impl<T: Real> WithSimd for OnPiece<'_, T> {
                 row: s.inputs,
                 rate: T::splat(simd, -rate),
                 momentum: T::splat(simd, momentum),
+                scale: T::splat(simd, if stage == 0 { s.scale } else { T::ONE }),
                 inert: momentum == T::ZERO,
                 force: Cell::new(zero),
                 finite: Cell::new(zero),
@@ -235,9 +239,10 @@ impl<T: Real> WithSimd for OnPiece<'_, T> {
                 sweep(simd, rows.0..rows.1, chunk..end, depths.len(), left, List(&starts), &descend, s.inputs);
             }
             let mut seen = descend.seen(simd);
-            if from == 0 {
+            if let (0, Some(factor)) = (from, s.bias) {
                 let biases = s.inputs * s.outputs;
-                for (o, &gradient) in (rows.0..rows.1).zip(&sums) {
+                for (o, &sum) in (rows.0..rows.1).zip(&sums) {
+                    let gradient = factor * sum;
                     let mut step = gradient;
                     if momentum != T::ZERO {
                         let v = v.add(biases + o);
