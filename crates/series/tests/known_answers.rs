@@ -18,7 +18,7 @@ fn normals(n: usize, repeat: u64, step: u64) -> impl Iterator<Item = f64> {
 }
 
 /// x(t + 1) = keep x(t) + velocity + z from x(0) = start z', at the steps, as one tensor.
-fn series(folder: &Path, n: usize, repeat: u64, steps: &[u64], keep: f64, velocity: f64, noise: f64, start: f64) {
+fn series(folder: &Path, n: usize, repeat: u64, steps: &[u64], [keep, velocity, noise, start]: [f64; 4]) {
     let mut x: Vec<f64> = normals(n, repeat, u64::MAX).map(|z| start * z).collect();
     for t in 0..=steps[steps.len() - 1] {
         if steps.contains(&t) {
@@ -57,7 +57,7 @@ fn brownian_motion_is_covered() {
     let (mut drift, mut gamma, mut tortuosity, mut dimension, mut drifting) = (vec![], vec![], vec![], vec![], vec![]);
     for repeat in 0..80 {
         let dir = tempfile::tempdir().unwrap();
-        series(dir.path(), n, repeat, &steps, 1.0, 0.0, 1.0, 0.0);
+        series(dir.path(), n, repeat, &steps, [1.0, 0.0, 1.0, 0.0]);
         let a = whole(dir.path());
         let pair = |v: f64, e: f64| (v, e);
         drift.push(a.summary.drift.map(|d| pair(d.value, d.error)).unwrap());
@@ -67,7 +67,7 @@ fn brownian_motion_is_covered() {
             a.summary.components.map(|c| pair(c.effective_dimension.value, c.effective_dimension.error)).unwrap(),
         );
         let dir = tempfile::tempdir().unwrap();
-        series(dir.path(), n, 1_000 + repeat, &steps, 1.0, 0.2, 1.0, 0.0);
+        series(dir.path(), n, 1_000 + repeat, &steps, [1.0, 0.2, 1.0, 0.0]);
         drifting.push(whole(dir.path()).summary.drift.map(|d| pair(d.value, d.error)).unwrap());
     }
     covers("drift", &drift, 0.0);
@@ -93,11 +93,11 @@ fn verdicts_of_known_dynamics() {
     let mut all = vec![vec![0.0_f32; n]; grid.len()];
     for i in 0..n {
         let (mut hop, mut x) = (0.0_f64, 0.0);
-        for (s, &t) in grid.iter().enumerate() {
+        for (walkers, &t) in all.iter_mut().zip(&grid) {
             while hop <= t as f64 {
                 (hop, x) = (hop + uniform().powi(-2), uniform() - 0.5);
             }
-            all[s][i] = x as f32;
+            walkers[i] = x as f32;
         }
     }
     for (t, x) in grid.iter().zip(all) {
@@ -113,7 +113,7 @@ fn verdicts_of_known_dynamics() {
     for (keep, start, steps, word) in [(1.0_f64, 0.0, &short, "diffusion"), (0.95, 1.0, &even, "equilibrium")] {
         let dir = tempfile::tempdir().unwrap();
         let noise = if keep < 1.0 { (1.0 - keep * keep).sqrt() } else { 1.0 };
-        series(dir.path(), 4_000, 77, steps, keep, 0.0, noise, start);
+        series(dir.path(), 4_000, 77, steps, [keep, 0.0, noise, start]);
         let a = whole(dir.path());
         assert_eq!(a.summary.verdict, word, "{:?}", a.summary.why);
     }
