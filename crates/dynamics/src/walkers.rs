@@ -59,9 +59,9 @@ impl Walkers {
         let n = system.dof();
         let r = (job.replicas.end - job.replicas.start) as usize;
         let mut positions = vec![0.0; r * n];
-        for (replica, x) in job.replicas.clone().zip(positions.chunks_mut(n)) {
-            system.initial(job.streams, replica, x)?;
-        }
+        // On all threads: particles are molten first.
+        let mut starts: Vec<_> = job.replicas.clone().zip(positions.chunks_mut(n)).collect();
+        starts.par_iter_mut().try_for_each(|(replica, x)| system.initial(job.streams, *replica, x))?;
         let stops = positions.chunks(n).map(|x| match x.iter().all(|v| v.is_finite()) {
             true => None,
             false => Some(Stop::Diverged { step: 0 }),

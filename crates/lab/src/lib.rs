@@ -28,6 +28,7 @@ pub mod series;
 mod series_page;
 mod summary;
 pub mod sweep;
+mod unstarted;
 
 pub use age::{Changes, age_plan, toml_value};
 pub use error::{LabError, plan_error};

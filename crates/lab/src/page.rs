@@ -55,7 +55,7 @@ fn aging(parts: &[(Plan, Summary, Vec<Dataset>)]) -> AgingReport {
     let names: Vec<String> = parts.iter().map(|p| plain(&p.0.name)).collect();
     let seeds: Vec<String> = parts.iter().map(|p| p.0.seed.to_string()).collect();
     let quench_facts = parts.iter().flat_map(|p| &p.0.quench).map(|q| {
-        let words = format!("{} steps, native kernels in {} arithmetic", q.steps, precision_words(q.precision));
+        let words = format!("{} steps in {} arithmetic", q.steps, precision_words(q.precision));
         (plain(&q.label), words)
     });
     let mut facts = vec![

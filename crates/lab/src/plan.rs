@@ -303,7 +303,8 @@ fn read_method(table: &Table, path: &str, default: &Method) -> Result<Method, Ve
         "fire" => {
             let (s, e, m) = match default {
                 Method::Fire { step_size, tolerance, largest_move } => (*step_size, *tolerance, *largest_move),
-                _ => (thermal(default).0.unwrap_or(0.01), 1e-12, 0.1),
+                // Less than other methods' step: it grows tenfold, and must stay below the limit of the stiffest vibration.
+                _ => (0.4 * thermal(default).0.unwrap_or(0.01), 1e-12, 0.1),
             };
             Method::Fire {
                 step_size: fields.number("step_size", Some(s)),

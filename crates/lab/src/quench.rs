@@ -2,6 +2,7 @@
 
 use crate::plan::Quench;
 use crate::registry;
+use crate::unstarted::Unstarted;
 use glasslab_core::parameter::Build;
 use glasslab_core::{
     Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Space, State, Stepper, Streams, System, View,
@@ -29,6 +30,15 @@ const PATIENCE: Duration = Duration::from_millis(100);
 impl Quenching {
     /// Builds Systems, Steppers (native where there are) and observers. Relative data paths start from `folder`.
     pub fn new(plan: &Quench, seed: u64, folder: &Path) -> Result<Self, Fault> {
+        Self::build(plan, seed, folder, true)
+    }
+
+    /// The same without the melt of particles, which takes a while: only to count memory, and to [`Quenching::load`].
+    pub fn unstarted(plan: &Quench, seed: u64, folder: &Path) -> Result<Self, Fault> {
+        Self::build(plan, seed, folder, false)
+    }
+
+    fn build(plan: &Quench, seed: u64, folder: &Path, start: bool) -> Result<Self, Fault> {
         let entry = registry::find(&plan.system)
             .ok_or_else(|| Fault::input("system", &plan.system, registry::unknown_system(&plan.system)))?;
         let parameters = Parameters::check(&(entry.parameters)(), &plan.parameters).map_err(Fault::Input)?;
@@ -48,7 +58,11 @@ impl Quenching {
             };
             let (member, by) = match Arc::clone(&system).native(&job)? {
                 Some(native) => (native, "native"),
-                None => (glasslab_dynamics::generic(Arc::clone(&system), &job)?, "generic"),
+                None => {
+                    let light = !start && system.translations() > 0;
+                    let moved = if light { Arc::new(Unstarted(system.clone())) } else { system.clone() };
+                    (glasslab_dynamics::generic(moved, &job)?, "generic")
+                }
             };
             members.push(member);
             moved_by = by;

@@ -106,7 +106,7 @@ impl std::fmt::Display for Estimate {
 pub fn estimate(plan: &Plan, data_folder: &Path) -> Result<Estimate, LabError> {
     let mut quenches = Vec::new();
     for quench in &plan.quench {
-        let built = Quenching::new(quench, plan.seed, data_folder).map_err(|fault| fault_of(quench, fault))?;
+        let built = Quenching::unstarted(quench, plan.seed, data_folder).map_err(|fault| fault_of(quench, fault))?;
         quenches.push((quench.name.clone(), built.memory()));
     }
     Ok(Estimate { quenches })
@@ -223,15 +223,16 @@ fn run_quench(
     watch: &mut dyn Watch,
 ) -> Result<Dataset, LabError> {
     let quench = &plan.quench[i];
-    let mut quenching = Quenching::new(quench, plan.seed, &options.data_folder).map_err(|f| fault_of(quench, f))?;
     let mut checkpoints = dir.checkpoints(&quench.name)?;
-    match checkpoints.load()? {
+    let (loaded, folder) = (checkpoints.load()?, &options.data_folder);
+    let mut quenching = match loaded {
         Some(loaded) => {
             loaded.skipped.iter().for_each(|s| watch.note(&format!("warning: {s}")));
-            quenching.load(&loaded.state).map_err(|f| fault_of(quench, f))?;
+            Quenching::unstarted(quench, plan.seed, folder).and_then(|mut q| q.load(&loaded.state).map(|()| q))
         }
-        None => quenching.start().map_err(|f| fault_of(quench, f))?,
+        None => Quenching::new(quench, plan.seed, folder).and_then(|mut q| q.start().map(|()| q)),
     }
+    .map_err(|f| fault_of(quench, f))?;
     let title = format!("[{}/{}] {}", i + 1, plan.quench.len(), quench.name);
     watch.begin(&title, quenching.step(), quench.steps);
     while !quenching.is_done() && !options.interrupt.load(Ordering::Relaxed) {

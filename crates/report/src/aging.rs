@@ -109,9 +109,11 @@ impl AgingReport {
         let quenches = &self.quenches;
         let all = [
             energies::energies(quenches),
+            energies::slow(quenches),
             energies::excess(quenches),
             energies::errors(quenches),
             two_time::displacement(quenches),
+            two_time::scattering(quenches),
             rescaled::by_noise(quenches),
             rescaled::by_age(quenches),
             rescaled::by_relaxation(quenches),

@@ -123,6 +123,38 @@ fn the_fit_passes_through_its_points() {
 }
 
 #[test]
+fn particles_show_their_scattering_and_their_inherent_structures() {
+    assert!(figures(exact()).iter().all(|f| f.id != "scattering"), "no particles, no scattering");
+    let mut quench = exact();
+    let mut scattering = quench.data.get("msd").unwrap().clone();
+    scattering.name = "self_scattering".to_owned();
+    let Values::F64(values) = &mut scattering.values else { unreachable!() };
+    values.iter_mut().for_each(|v| *v = (-*v).exp());
+    let wait = [("replica", 2), ("waiting_time", 4)];
+    let inherent = vec![f64::NAN, -1.0, -2.0, -3.0, f64::NAN, -3.0, -4.0, -5.0];
+    quench.data.variables.extend([
+        scattering,
+        Record::new("inherent_energy", "", "energy", &wait, inherent),
+        Record::new("loss_physical_time", "", "time", &[("loss_time", 2)], vec![0.5, 5.0]),
+        Record::new("energy", "", "energy", &[("replica", 2), ("loss_time", 2)], vec![1.0; 4]),
+    ]);
+    quench.data.attributes.insert("wave_number".to_owned(), "7.25".to_owned());
+    quench.unit = TimeUnit::Physical;
+    let panel = &figure(quench.clone(), "scattering").panels[0];
+    assert_eq!(panel.y.range, Some((0.0, 1.0)));
+    assert!(panel.y.title.contains("7.25") && panel.curves.len() == 4, "{}", panel.y.title);
+    // t_w = 10 steps, lag 1 step, noise 1/10 and 2/10: the mean of e^-0.1 and e^-0.2.
+    let curve = panel.curves.iter().find(|c| c.hint.starts_with("t_w = 5 ")).unwrap();
+    assert!((curve.points[0].1 - 0.5 * ((-0.1_f64).exp() + (-0.2_f64).exp())).abs() < 1e-12);
+    quench.landmarks = vec![(0.6, "t_2".to_owned())];
+    let late = &figure(quench.clone(), "slow").panels[0];
+    assert!(late.curves.iter().all(|c| c.points == [(5.0, 1.0)]), "only what is later than t_2");
+    let panel = &figure(quench, "energies").panels[0];
+    let line = panel.curves.iter().find(|c| c.label.as_deref() == Some("inherent structures")).unwrap();
+    assert_eq!(line.points, [(0.5, -2.0), (5.0, -3.0), (50.0, -4.0)]);
+}
+
+#[test]
 fn at_most_fourteen_positive_waiting_times_are_drawn_and_both_ends_are() {
     let report = sample::report();
     let figures = report.figures();

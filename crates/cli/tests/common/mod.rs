@@ -57,6 +57,18 @@ temperature = 0.5
 waiting_count = 6
 lag_count = 12
 loss_count = 12
+[[quench]]
+name = "liquid"
+system = "kob-andersen"
+replicas = 2
+steps = 60
+[quench.parameters]
+n = 160
+start_time = 0.02
+[quench.grid]
+waiting_count = 4
+lag_count = 8
+loss_count = 8
 "#;
 
 /// The program with these words, in this folder.

@@ -74,9 +74,10 @@ pub(super) struct TwoTime {
     pub curve: Trace,
 }
 
-/// Curves of `msd` (replica, waiting_time, time) against the lag, for every waiting time at which something was measured.
-pub(super) fn two_time(quench: &QuenchView) -> Vec<TwoTime> {
-    let Some((record, values)) = shaped(&quench.data, "msd", &["replica", "waiting_time", "time"]) else {
+/// Curves of the record `name` (replica, waiting_time, time) against the lag, for every waiting time at which something was
+/// measured.
+pub(super) fn two_time(quench: &QuenchView, name: &str) -> Vec<TwoTime> {
+    let Some((record, values)) = shaped(&quench.data, name, &["replica", "waiting_time", "time"]) else {
         return Vec::new();
     };
     let (replicas, waits, steps) = (record.shape[0], record.shape[1], record.shape[2]);

@@ -59,6 +59,15 @@ fn exact(quench: &QuenchView, bottom: f64) -> Option<Curve> {
     Some(Curve { dashed: true, width: 1.3, ..line })
 }
 
+/// The energy of the minima below the configurations of particles, dashed.
+fn inherent(quench: &QuenchView) -> Option<Curve> {
+    let mean = trace(quench, "inherent_energy", "waiting_time")?.mean();
+    let label = "inherent structures";
+    let points: Vec<_> = mean.points.into_iter().filter(|p| p.1.is_finite()).collect();
+    let line = Curve::line(points, Color::INK).labelled(label).hinted(label);
+    Some(Curve { dashed: true, width: 1.3, ..line })
+}
+
 /// Energy or loss against log time, one panel per quench, the bottom of the landscape dashed.
 pub(super) fn energies(quenches: &[QuenchView]) -> Option<Figure> {
     let mut panels = Vec::new();
@@ -66,6 +75,7 @@ pub(super) fn energies(quenches: &[QuenchView]) -> Option<Figure> {
         let measured = trace(quench, &quench.energy, "loss_time");
         let mut curves = measured.map_or(Vec::new(), |t| ensemble(&t, Color::distinct(k), &quench.energy_title));
         curves.extend(exact(quench, 0.0));
+        curves.extend(inherent(quench));
         let mut one = panel(quench, Axis::linear(&quench.energy_title), curves);
         if let Some((y, label)) = &quench.reference {
             one.guides.push(Guide::Horizontal { y: *y, label: plain(label) });
@@ -78,7 +88,7 @@ pub(super) fn energies(quenches: &[QuenchView]) -> Option<Figure> {
         title: "Energies and losses against the logarithm of time".to_owned(),
         caption:
             "Thick: mean over replicas, band: two standard errors; thin: single replicas. Dashed: the bottom of the \
-                  landscape where it is known. The state at t = 0 cannot be shown on a logarithmic axis."
+                  landscape where it is known; the energy of the minimum below each configuration of particles. The state at t = 0 cannot be shown on a logarithmic axis."
                 .to_owned(),
         panels,
     })
@@ -99,6 +109,30 @@ fn share(panels: &mut [Panel]) {
         let room = 0.05 * (high - low);
         panel.y.range = (low < high).then_some((low - room, high + room));
     }
+}
+
+/// Energies of particles from the end of the descent on: what falls with the logarithm of time is lost beside the first fall.
+pub(super) fn slow(quenches: &[QuenchView]) -> Option<Figure> {
+    let mut panels = Vec::new();
+    for (k, quench) in quenches.iter().enumerate() {
+        let particles = quench.data.get("self_scattering").is_some();
+        let end = quench.landmarks.iter().find(|(_, name)| name == "t_2").map(|l| l.0);
+        let (true, Some(end), Some(all)) = (particles, end, trace(quench, &quench.energy, "loss_time")) else {
+            continue;
+        };
+        let kept = |values: &[f64]| all.at.iter().zip(values).filter(|p| *p.0 >= end).map(|p| *p.1).collect();
+        let late = Trace { at: kept(&all.at), replicas: all.replicas.iter().map(|r| kept(r)).collect() };
+        let curves = ensemble(&late, Color::distinct(k), &quench.energy_title);
+        panels.push(panel(quench, Axis::linear(&quench.energy_title), curves));
+    }
+    some(Figure {
+        id: "slow".to_owned(),
+        title: "After the descent".to_owned(),
+        caption: "The energy of particles after t_2: a straight line falls with the logarithm of time. Thick: mean over replicas, \
+                  band: two standard errors; thin: single replicas."
+            .to_owned(),
+        panels,
+    })
 }
 
 /// Distance to the bottom of the landscape, doubly logarithmic, for the quenches where it is known.

@@ -22,13 +22,19 @@ pub(super) struct Drawing<'a> {
     pub value: &'a dyn Fn(&TwoTime, usize) -> f64,
 }
 
-/// A panel with a curve for each waiting time: mean over replicas, band of two standard errors, colour by t_w.
+/// A panel with a curve of the displacement for each waiting time: mean over replicas, band of two standard errors, colour by
+/// t_w.
 pub(super) fn panel(quench: &QuenchView, drawing: &Drawing<'_>) -> Panel {
+    panel_of(quench, "msd", drawing)
+}
+
+/// The same of any record (replica, waiting_time, time).
+fn panel_of(quench: &QuenchView, record: &str, drawing: &Drawing<'_>) -> Panel {
     let positive = |v: f64| v.is_finite() && v > 0.0;
     let usable = |c: &TwoTime| {
         positive((drawing.lag)(c)) && (0..c.curve.replicas.len()).any(|r| positive((drawing.value)(c, r)))
     };
-    let shown = spread(two_time(quench).into_iter().filter(usable).collect(), CURVES);
+    let shown = spread(two_time(quench, record).into_iter().filter(usable).collect(), CURVES);
     let bar = colors(&shown);
     let mut curves = Vec::new();
     for mut c in shown {
@@ -121,6 +127,31 @@ pub(super) fn displacement(quenches: &[QuenchView]) -> Option<Figure> {
         caption: "Δ(t_w, t_w + t) = (1/N) Σ_i [x_i(t_w + t) − x_i(t_w)]^2 over all N degrees of freedom, mean over replicas; \
                   band: two standard errors (of ln Δ); colour: waiting time t_w. Curves that fan out with t_w age; curves that \
                   fall on each other are stationary. Dashed: free diffusion."
+            .to_owned(),
+        panels: panels.collect(),
+    })
+}
+
+/// F_s(q; t_w, t_w + t) against t for all t_w, one panel per quench of particles.
+pub(super) fn scattering(quenches: &[QuenchView]) -> Option<Figure> {
+    let particles = quenches.iter().filter(|q| q.data.get("self_scattering").is_some());
+    let panels = particles.map(|quench| {
+        let at = quench.data.attributes.get("wave_number").map(|q| format!(", q = {}", plain(q))).unwrap_or_default();
+        let drawing = Drawing {
+            x: format!("lag t ({})", quench.unit.words()),
+            y: format!("F_s(t_w, t_w + t){at}"),
+            lag: &|_| 1.0,
+            value: &|_, _| 1.0,
+        };
+        let one = panel_of(quench, "self_scattering", &drawing);
+        Panel { y: Axis { range: Some((0.0, 1.0)), ..Axis::linear(drawing.y) }, ..one }
+    });
+    some(Figure {
+        id: "scattering".to_owned(),
+        title: "Self-intermediate scattering".to_owned(),
+        caption: "F_s = (1/N) Σ_i cos q[x_i(t_w + t) − x_i(t_w)], mean over replicas; band: two standard errors; colour: waiting \
+                  time t_w. 1: every particle is where it was; 0: all have left their cages. A plateau that lasts longer with \
+                  t_w is the cage of an aging glass."
             .to_owned(),
         panels: panels.collect(),
     })
