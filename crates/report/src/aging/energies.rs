@@ -123,7 +123,7 @@ pub(super) fn slow(quenches: &[QuenchView]) -> Option<Figure> {
         let kept = |values: &[f64]| all.at.iter().zip(values).filter(|p| *p.0 >= end).map(|p| *p.1).collect();
         let late = Trace { at: kept(&all.at), replicas: all.replicas.iter().map(|r| kept(r)).collect() };
         let curves = ensemble(&late, Color::distinct(k), &quench.energy_title);
-        panels.push(panel(quench, Axis::linear(&quench.energy_title), curves));
+        panels.push(Panel { guides: Vec::new(), ..panel(quench, Axis::linear(&quench.energy_title), curves) });
     }
     some(Figure {
         id: "slow".to_owned(),
