@@ -239,7 +239,7 @@ pub struct Plane {
     #[arg(long, value_name = "P", default_value_t = 500)]
     pub samples: usize,
     /// Test samples; 0: all that are left, at most 10,000.
-    #[arg(long, value_name = "N", default_value_t = 2000)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub test: usize,
     /// Samples on which tangent kernels are taken.
     #[arg(long, value_name = "N", default_value_t = 100)]

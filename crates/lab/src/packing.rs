@@ -171,9 +171,9 @@ impl Found {
             ("isostatic to the contact".into(), format!("{} of {}", self.isostatic, plan.packings)),
             ("converged".into(), format!("{} of {}", self.converged, plan.packings)),
             ("largest unbalanced force over mean force".into(), format!("{:.1e}", self.imbalance)),
-            ("gaps, P(h) ~ h^-gamma: gamma".into(), exponent(self.gaps, -1.0, GAMMA)),
-            ("forces, P(f) ~ f^theta: theta".into(), exponent(self.forces, 1.0, THETA)),
-            ("forces of bucklers: theta".into(), exponent(self.bucklers, 1.0, THETA_BUCKLERS)),
+            ("exponent gamma of the gaps".into(), exponent(self.gaps, -1.0, GAMMA)),
+            ("exponent theta of the forces".into(), exponent(self.forces, 1.0, THETA)),
+            ("exponent theta of bucklers' forces".into(), exponent(self.bucklers, 1.0, THETA_BUCKLERS)),
         ]
     }
 
@@ -365,11 +365,12 @@ fn page(plan: &PackingPlan, all: &[Jammed], found: &Found, frequencies: &[f64], 
         frequencies.iter().for_each(|f| histogram[((f / width) as usize).min(bins - 1)] += 1.0);
         let scale = 1.0 / (width * frequencies.len() as f64);
         let density = histogram.iter().enumerate().map(|(k, c)| ((k as f64 + 0.5) * width, c * scale)).collect();
-        let axis = "frequency ω (units: mean diameter, spring and mass 1)";
+        let axis = "frequency ω";
         blocks.push(figure(
             "vibrations",
             "Vibrations of the first packing",
-            "At jamming the density of states is flat down to zero frequency: the part of all modes up to ω grows like ω.",
+            "In units of the mean diameter, the spring constant and the mass. At jamming the density of states is flat down to zero frequency: the \
+             part of all modes up to ω grows like ω.",
             vec![
                 panel("", Axis::linear(axis), Axis::linear("density of states"), vec![Curve::line(density, BLUE)], vec![]),
                 panel(

@@ -55,7 +55,7 @@ impl Default for PlanePlan {
             whiten: false,
             samples: 500,
             kernel: 100,
-            test: 2000,
+            test: 0,
             depth: 2,
             activation: "swish".to_owned(),
             activation_slope: 10.0,
