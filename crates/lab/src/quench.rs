@@ -5,7 +5,8 @@ use crate::registry;
 use crate::unstarted::Unstarted;
 use glasslab_core::parameter::Build;
 use glasslab_core::{
-    Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Space, State, Stepper, Streams, System, View,
+    Array, Block, Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Slice, Space, State, Stepper, Streams,
+    System, View,
 };
 use glasslab_observe::{Energies, Inherent, Noise, Norms, Scattering, TwoTime};
 use std::path::Path;
@@ -195,6 +196,20 @@ impl Quenching {
             observer.load(&state.part(&format!("observer/{}", observer.name())))?;
         }
         Ok(())
+    }
+
+    /// Positions and buffers of a replica, block by block, in the precision of the run.
+    pub fn weights(&self, replica: usize) -> Vec<(Block, Array)> {
+        let cut = |(block, values): (Block, &Slice<'_>)| {
+            let part = match values {
+                Slice::F32(x) => Array::F32(x[block.range.clone()].to_vec()),
+                Slice::F64(x) => Array::F64(x[block.range.clone()].to_vec()),
+            };
+            (block, part)
+        };
+        let (x, buffers) = (self.stepper.positions(replica), self.stepper.buffers(replica));
+        let blocks = self.system().layout().into_iter().map(|b| cut((b, &x)));
+        blocks.chain(self.system().buffers().into_iter().map(|b| cut((b, &buffers)))).collect()
     }
 
     /// What was measured so far, with the facts that a reader needs.
