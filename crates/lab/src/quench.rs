@@ -5,8 +5,8 @@ use crate::registry;
 use crate::unstarted::Unstarted;
 use glasslab_core::parameter::Build;
 use glasslab_core::{
-    Array, Block, Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Slice, Space, State, Stepper, Streams,
-    System, View,
+    Array, Block, Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Precision, Slice, Space, State, Stepper,
+    Streams, System, View,
 };
 use glasslab_observe::{Energies, Inherent, Noise, Norms, Scattering, TwoTime};
 use std::path::Path;
@@ -23,6 +23,8 @@ pub struct Quenching {
     /// Steps between calls of `advance` that keep the program responsive, from measured speed.
     stride: u64,
     moved_by: &'static str,
+    /// Bytes of positions, momenta and forces, and what moving and measuring take at a time.
+    moving: u64,
 }
 
 /// How long the loop may be deaf to an interruption, about.
@@ -47,7 +49,7 @@ impl Quenching {
         let streams = Streams::new(seed ^ glasslab_core::random::fnv1a(plan.name.as_bytes()));
         let mut systems = Vec::new();
         let mut members = Vec::new();
-        let mut moved_by = "";
+        let (mut moved_by, mut moving) = ("", 0);
         for sample in 0..plan.samples {
             let build = Build { streams, sample, folder: folder.to_owned(), precision: plan.precision };
             let system = (entry.build)(&parameters, &build)?;
@@ -65,6 +67,16 @@ impl Quenching {
                     (glasslab_dynamics::generic(moved, &job)?, "generic")
                 }
             };
+            let (n, r) = (member.dof() as u64, member.replicas() as u64);
+            // A generic Stepper works in f64 and keeps a force of each replica.
+            moving += match (by, plan.precision) {
+                ("native", Precision::F32) => 2 * 4 * n * r,
+                ("native", Precision::F64) => 2 * 8 * n * r,
+                _ => 3 * 8 * n * r,
+            };
+            if sample == 0 {
+                moving += system.working_memory(&job);
+            }
             members.push(member);
             moved_by = by;
             systems.push(system);
@@ -89,7 +101,7 @@ impl Quenching {
         if let Some(noise) = Noise::new(waiting, &plan.method, &view) {
             observers.push(Box::new(noise));
         }
-        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1, moved_by })
+        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1, moved_by, moving })
     }
 
     /// The same quench with nobody watching: it ends on the same bits.
@@ -101,8 +113,7 @@ impl Quenching {
     pub fn memory(&self) -> u64 {
         let observers: u64 = self.observers.iter().map(|o| o.memory()).sum();
         let systems: u64 = self.systems.iter().map(|s| s.memory()).sum();
-        // Positions, momenta and forces of each replica.
-        observers + systems + 3 * 8 * (self.stepper.dof() * self.stepper.replicas()) as u64
+        observers + systems + self.moving
     }
 
     /// The Stepper.

@@ -6,7 +6,7 @@ use crate::data::{Augmentation, Training};
 use crate::kernels::Real;
 use crate::network::Network;
 use crate::start::Start;
-use crate::stepper::Native;
+use crate::stepper::{self, Native};
 use crate::zoo::Dense;
 use glasslab_core::*;
 use measured::NONE;
@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// cache.
 const CHUNK: usize = 256;
 pub(crate) const IMAGES: usize = 16;
+
+/// Arrays as large as the values of the layers that a pass forward and back holds at a time: outputs, slopes, padded copies.
+const VALUES: u64 = 2;
 
 /// Most bytes that the values of one batch may take where it has to go through the network as a whole: 16 GiB.
 const MOST: u64 = 16 << 30;
@@ -195,6 +198,30 @@ impl System for Trained {
     fn memory(&self) -> u64 {
         let start = self.start.as_ref().map_or(0, |s| 8 * (s.x.len() + s.buffers.len()));
         self.training.data.memory() + start as u64
+    }
+
+    /// For a step: one gradient for each group of samples and the values of the layers, forward and back, for each replica that moves
+    /// at a time. For the noise: sums in f64 and in the arithmetic of the run for each group. They do not overlap.
+    fn working_memory(&self, job: &Job) -> u64 {
+        let size = match job.precision {
+            Precision::F32 => 4,
+            Precision::F64 => 8,
+        };
+        let batch = match job.method {
+            Method::Sgd { batch, .. } => batch,
+            _ => self.training.len(),
+        };
+        let (n, values, threads) = (self.dof() as u64, self.network.values() as u64, rayon::current_num_threads());
+        let images = |samples: usize| VALUES * samples as u64 * values * size;
+        let moving = threads.min(job.replicas.clone().count()) as u64;
+        let (groups, held) = match &self.dense {
+            Some(_) => (1, batch),
+            None if self.network.couples() => (1, batch),
+            None => (batch.div_ceil(IMAGES).clamp(1, stepper::GROUPS), batch.min(threads * IMAGES)),
+        };
+        let step = moving * (groups as u64 * n * size + images(held));
+        let noise = measured::GROUPS as u64 * n * (8 + size) + images(threads * self.together());
+        step.max(noise)
     }
 
     fn citations(&self) -> &'static [Citation] {

@@ -7,6 +7,8 @@ mod head;
 mod layered;
 mod update;
 
+pub(crate) use layered::GROUPS;
+
 use crate::data::Training;
 use crate::kernels::{Buffer, Real};
 use crate::trained::Trained;

@@ -7,7 +7,7 @@ use glasslab_core::*;
 use rayon::prelude::*;
 
 /// Groups of chunks whose gradients are summed apart, whatever the number of threads.
-const GROUPS: usize = 4;
+pub(super) const GROUPS: usize = 4;
 
 /// No buffers.
 pub(super) const NONE: Slice<'static> = Slice::F64(&[]);
