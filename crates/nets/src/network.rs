@@ -143,14 +143,15 @@ impl Network {
     pub fn follow_batch(&self, x: &[f64], training: &Training, batch: &[u32], buffers: &mut [f64]) {
         let (mut inputs, mut labels, mut tape) = (Vec::new(), Vec::new(), Tape::default());
         training.gather(batch, &mut inputs, &mut labels);
-        self.forward(x, &inputs, labels.len(), &mut tape.outputs);
+        self.forward_noting(x, &inputs, labels.len(), &mut tape.outputs, &mut tape.notes);
         self.follow(&inputs, &tape, buffers);
     }
 
     /// Moves the buffers by the batch whose values are on the tape.
     pub(crate) fn follow<T: Real>(&self, inputs: &[T], tape: &Tape<T>, buffers: &mut [T]) {
         for (i, range) in self.followers() {
-            T::layer(&*self.layers[i]).follow(value(inputs, &tape.outputs, self.links[i].from), &mut buffers[range]);
+            let input = value(inputs, &tape.outputs, self.links[i].from);
+            T::layer(&*self.layers[i]).follow(input, &tape.notes[i], &mut buffers[range]);
         }
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Sums {
 pub(crate) struct Tape<T> {
     /// Values after each layer, [B, width] each.
     pub(super) outputs: Vec<Vec<T>>,
+    /// What each layer noted about the batch.
+    pub(super) notes: Vec<Vec<f64>>,
     /// Derivatives by each value, while they are needed.
     slopes: Vec<Vec<T>>,
     /// Arrays that are free.
@@ -37,7 +39,20 @@ const PARTS: usize = 4;
 impl Network {
     /// Fills `outputs` with the values after each layer, [B, width] each.
     pub(crate) fn forward<T: Real>(&self, x: &[T], inputs: &[T], samples: usize, outputs: &mut Vec<Vec<T>>) {
+        self.forward_noting(x, inputs, samples, outputs, &mut Vec::new());
+    }
+
+    /// The same, and what each layer noted about the batch.
+    pub(super) fn forward_noting<T: Real>(
+        &self,
+        x: &[T],
+        inputs: &[T],
+        samples: usize,
+        outputs: &mut Vec<Vec<T>>,
+        notes: &mut Vec<Vec<f64>>,
+    ) {
         outputs.resize_with(self.layers.len(), Vec::new);
+        notes.resize_with(self.layers.len(), Vec::new);
         let couples = self.couples();
         for (i, (layer, range)) in self.layers.iter().zip(&self.ranges).enumerate() {
             let (below, output) = outputs.split_at_mut(i);
@@ -50,7 +65,8 @@ impl Network {
                 let shares = output.par_chunks_mut(o).zip(input.par_chunks(i));
                 shares.for_each(|(output, input)| pass.forward(x, input, output));
             } else {
-                pass.forward(x, input, output);
+                notes[i] = pass.notes(input);
+                pass.forward_noted(x, input, &notes[i], output);
             }
             if let Some(add) = self.links[i].add {
                 let more = value(inputs, below, add);
@@ -76,7 +92,7 @@ impl Network {
         tape: &mut Tape<T>,
     ) -> Sums {
         let classes = self.outputs();
-        self.forward(x, inputs, labels.len(), &mut tape.outputs);
+        self.forward_noting(x, inputs, labels.len(), &mut tape.outputs, &mut tape.notes);
         let mut sums = Sums::default();
         let mut slope = tape.spare.pop().unwrap_or_default();
         slope.resize(labels.len() * classes, T::ZERO);
@@ -97,7 +113,7 @@ impl Network {
 
     /// Outputs [B, C] of a chunk of inputs [B, inputs].
     pub(crate) fn outputs_of<'a, T: Real>(&self, x: &[T], inputs: &[T], tape: &'a mut Tape<T>) -> &'a [T] {
-        self.forward(x, inputs, inputs.len() / self.inputs(), &mut tape.outputs);
+        self.forward_noting(x, inputs, inputs.len() / self.inputs(), &mut tape.outputs, &mut tape.notes);
         &tape.outputs[self.layers.len() - 1]
     }
 
@@ -120,8 +136,8 @@ impl Network {
         tape: &mut Tape<T>,
     ) {
         let (samples, couples) = (inputs.len() / self.inputs(), self.couples());
-        let Tape { outputs, slopes, spare, parts } = tape;
-        self.pull_back(x, inputs, outputs, slope, slopes, spare, |at, input, slope| {
+        let Tape { outputs, notes, slopes, spare, parts } = tape;
+        self.pull_back_noted(x, inputs, outputs, notes, slope, slopes, spare, |at, input, slope, notes| {
             let layer = &self.layers[at];
             let (pass, own) = (T::layer(&**layer), &mut gradient[self.ranges[at].clone()]);
             if couples && !layer.threads_itself() && !own.is_empty() {
@@ -134,7 +150,7 @@ impl Network {
                 parts.par_chunks_mut(n).zip(groups).for_each(|(part, (i, d))| pass.gradient(i, d, part));
                 parts.chunks(n).for_each(|part| plus(own, part));
             } else {
-                pass.gradient(input, slope, own);
+                pass.gradient_noted(input, slope, notes, own);
             }
             if let Some(norms) = &mut norms {
                 pass.sample_squares(input, slope, norms);
@@ -155,6 +171,23 @@ impl Network {
         spare: &mut Vec<Vec<T>>,
         mut visit: impl FnMut(usize, &[T], &[T]),
     ) {
+        let mut notes = vec![Vec::new(); self.layers.len()];
+        self.pull_back_noted(x, inputs, outputs, &mut notes, slope, slopes, spare, |at, i, d, _| visit(at, i, d));
+    }
+
+    /// The same with what the layers noted on the way up.
+    #[allow(clippy::too_many_arguments)]
+    fn pull_back_noted<T: Real>(
+        &self,
+        x: &[T],
+        inputs: &[T],
+        outputs: &[Vec<T>],
+        notes: &mut [Vec<f64>],
+        slope: Vec<T>,
+        slopes: &mut Vec<Vec<T>>,
+        spare: &mut Vec<Vec<T>>,
+        mut visit: impl FnMut(usize, &[T], &[T], &mut Vec<f64>),
+    ) {
         let couples = self.couples();
         slopes.resize_with(self.layers.len() + 1, Vec::new);
         slopes[self.layers.len()] = slope;
@@ -162,7 +195,7 @@ impl Network {
             let slope = std::mem::take(&mut slopes[at + 1]);
             let Link { from, add } = self.links[at];
             let input = value(inputs, outputs, from);
-            visit(at, input, &slope);
+            visit(at, input, &slope, &mut notes[at]);
             if from > 0 {
                 let pass = T::layer(&**layer);
                 let mut by_input = spare.pop().unwrap_or_default();
@@ -175,7 +208,7 @@ impl Network {
                         pass.backward(x, input, output, by_output, by_input);
                     });
                 } else {
-                    pass.backward(x, input, &outputs[at], &slope, &mut by_input);
+                    pass.backward_noted(x, input, &outputs[at], &slope, &notes[at], &mut by_input);
                 }
                 give(&mut slopes[from], by_input, spare);
             }
