@@ -23,8 +23,10 @@ pub struct Quenching {
     /// Steps between calls of `advance` that keep the program responsive, from measured speed.
     stride: u64,
     moved_by: &'static str,
-    /// Bytes of positions, momenta and forces, and what moving and measuring take at a time.
-    moving: u64,
+    /// Bytes of positions, momenta and forces.
+    held: u64,
+    /// Bytes that moving and measuring take at a time.
+    working: u64,
 }
 
 /// How long the loop may be deaf to an interruption, about.
@@ -49,7 +51,7 @@ impl Quenching {
         let streams = Streams::new(seed ^ glasslab_core::random::fnv1a(plan.name.as_bytes()));
         let mut systems = Vec::new();
         let mut members = Vec::new();
-        let (mut moved_by, mut moving) = ("", 0);
+        let (mut moved_by, mut held, mut working) = ("", 0, 0);
         for sample in 0..plan.samples {
             let build = Build { streams, sample, folder: folder.to_owned(), precision: plan.precision };
             let system = (entry.build)(&parameters, &build)?;
@@ -69,14 +71,12 @@ impl Quenching {
             };
             let (n, r) = (member.dof() as u64, member.replicas() as u64);
             // A generic Stepper works in f64 and keeps a force of each replica.
-            moving += match (by, plan.precision) {
+            held += match (by, plan.precision) {
                 ("native", Precision::F32) => 2 * 4 * n * r,
                 ("native", Precision::F64) => 2 * 8 * n * r,
                 _ => 3 * 8 * n * r,
             };
-            if sample == 0 {
-                moving += system.working_memory(&job);
-            }
+            working = system.working_memory(&job).max(working);
             members.push(member);
             moved_by = by;
             systems.push(system);
@@ -101,7 +101,7 @@ impl Quenching {
         if let Some(noise) = Noise::new(waiting, &plan.method, &view) {
             observers.push(Box::new(noise));
         }
-        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1, moved_by, moving })
+        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1, moved_by, held, working })
     }
 
     /// The same quench with nobody watching: it ends on the same bits.
@@ -113,7 +113,9 @@ impl Quenching {
     pub fn memory(&self) -> u64 {
         let observers: u64 = self.observers.iter().map(|o| o.memory()).sum();
         let systems: u64 = self.systems.iter().map(|s| s.memory()).sum();
-        observers + systems + self.moving
+        // A checkpoint copies what observers and Stepper hold, and writes the latter from one buffer through another; it does
+        // not meet a step or a measurement.
+        observers + systems + self.held + self.working.max(observers + 3 * self.held)
     }
 
     /// The Stepper.
