@@ -2,6 +2,7 @@
 
 use super::kernel::{self, Sums};
 use super::layout::{LANES, Layout, Unit};
+use super::lines::Lines;
 use super::normal;
 use crate::memory;
 use glasslab_core::{Fault, Streams};
@@ -41,9 +42,8 @@ pub(super) struct Couplings {
     n: usize,
     layout: Layout,
     law: Law,
-    /// Empty where couplings are made again at every pass.
-    storage: Vec<f32>,
-    skipped: usize,
+    /// None where couplings are made again at every pass.
+    storage: Option<Lines>,
     /// Work space of earlier passes: fresh pages would cost as much as a pass.
     spare: Mutex<Vec<Sums>>,
 }
@@ -57,7 +57,7 @@ impl Couplings {
     /// Couplings that are made again at every pass: no storage.
     pub(super) fn regenerated(p: usize, n: usize, streams: Streams, sample: u64) -> Self {
         let law = Law { streams, sample, deviation: super::coupling_variance(p, n).sqrt() as f32 };
-        Self { n, layout: Layout::new(p, n), law, storage: Vec::new(), skipped: 0, spare: Mutex::default() }
+        Self { n, layout: Layout::new(p, n), law, storage: None, spare: Mutex::default() }
     }
 
     /// The same couplings, stored. Cost: N^p/p! normal deviates, on all threads.
@@ -69,9 +69,8 @@ impl Couplings {
             "n, or give couplings = \"regenerated\" (the same J, no storage)",
         )?;
         let mut made = Self::regenerated(p, n, streams, sample);
-        let mut storage = vec![0.0_f32; made.layout.len + LANES];
-        let skipped = storage.as_ptr().align_offset(LANES * size_of::<f32>()).min(LANES);
-        let mut rest = storage[skipped..skipped + made.layout.len].as_chunks_mut::<LANES>().0;
+        let mut storage = Lines::zeros(made.layout.len / LANES);
+        let mut rest = storage.get_mut();
         let mut parts = Vec::with_capacity(made.layout.units.len());
         for unit in &made.layout.units {
             let (part, after) = rest.split_at_mut(unit.len / LANES);
@@ -83,13 +82,13 @@ impl Couplings {
         parts.into_par_iter().rev().with_max_len(1).for_each(|(unit, out)| {
             arch.dispatch(kernel::Fill { unit, law: &made.law, out });
         });
-        (made.storage, made.skipped) = (storage, skipped);
+        made.storage = Some(storage);
         Ok(made)
     }
 
     /// The stored entries, zeros of the layout included.
     pub(super) fn entries(&self) -> &[f32] {
-        if self.storage.is_empty() { &[] } else { &self.storage[self.skipped..self.skipped + self.layout.len] }
+        self.storage.as_ref().map_or(&[], |s| s.get().as_flattened())
     }
 
     /// Bytes of the stored entries: what one pass reads.
@@ -106,12 +105,8 @@ impl Couplings {
     /// [`Couplings::contract`] with a given instruction set.
     pub(super) fn contract_with(&self, instructions: pulp::Arch, x: &[f64], force: &mut [f64]) -> Vec<f64> {
         let n = self.n;
-        let spins: Vec<Vec<[f32; LANES]>> = x.chunks(n).map(lanes).collect();
-        let source = if self.storage.is_empty() {
-            Source::Made(&self.law)
-        } else {
-            Source::Stored(self.entries().as_chunks().0)
-        };
+        let spins: Vec<Lines> = x.chunks(n).map(Lines::of).collect();
+        let source = self.storage.as_ref().map_or(Source::Made(&self.law), |s| Source::Stored(s.get()));
         let sums: Vec<Vec<Sums>> = (self.layout.chunks.par_iter())
             .map(|chunk| {
                 let mut sums = self.take(spins.len());
@@ -152,10 +147,4 @@ impl Couplings {
     pub(super) fn at(&self, i: usize, j: usize, k: Option<usize>) -> f64 {
         f64::from(self.entries()[self.layout.place(i, j, k)])
     }
-}
-
-fn lanes(x: &[f64]) -> Vec<[f32; LANES]> {
-    let mut out = vec![[0.0; LANES]; x.len().div_ceil(LANES)];
-    out.as_flattened_mut().iter_mut().zip(x).for_each(|(out, x)| *out = *x as f32);
-    out
 }

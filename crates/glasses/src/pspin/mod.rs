@@ -2,9 +2,11 @@
 
 mod couplings;
 mod diluted;
+mod feed;
 mod hessian;
 mod kernel;
 mod layout;
+mod lines;
 mod normal;
 mod planted;
 
