@@ -120,12 +120,6 @@ pub trait System: Send + Sync {
         0
     }
 
-    /// Bytes that its native Stepper and its measurements take besides positions and momenta (gradients, values of the layers),
-    /// about.
-    fn working_memory(&self, _job: &Job) -> u64 {
-        0
-    }
-
     /// The sources of the model.
     fn citations(&self) -> &'static [Citation] {
         &[]
@@ -191,6 +185,12 @@ pub trait System: Send + Sync {
     /// `[particle, d]`): Methods that draw noise or velocities keep the centre of mass at rest. 0: no such symmetry.
     fn translations(&self) -> usize {
         0
+    }
+
+    /// Where drawing a start takes long: the steps of that work that were done so far, over all calls of [`System::initial`], and how
+    /// many one call takes. For progress bars alone.
+    fn start_steps(&self) -> Option<(u64, u64)> {
+        None
     }
 
     /// What an extensive energy is divided by in reports: degrees of freedom, or particles.

@@ -5,8 +5,7 @@ use crate::registry;
 use crate::unstarted::Unstarted;
 use glasslab_core::parameter::Build;
 use glasslab_core::{
-    Array, Block, Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Precision, Slice, Space, State, Stepper,
-    Streams, System, View,
+    Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Space, State, Stepper, Streams, System, View,
 };
 use glasslab_observe::{Energies, Inherent, Noise, Norms, Scattering, TwoTime};
 use std::path::Path;
@@ -23,10 +22,6 @@ pub struct Quenching {
     /// Steps between calls of `advance` that keep the program responsive, from measured speed.
     stride: u64,
     moved_by: &'static str,
-    /// Bytes of positions, momenta and forces.
-    held: u64,
-    /// Bytes that moving and measuring take at a time.
-    working: u64,
 }
 
 /// How long the loop may be deaf to an interruption, about.
@@ -35,15 +30,26 @@ const PATIENCE: Duration = Duration::from_millis(100);
 impl Quenching {
     /// Builds Systems, Steppers (native where there are) and observers. Relative data paths start from `folder`.
     pub fn new(plan: &Quench, seed: u64, folder: &Path) -> Result<Self, Fault> {
-        Self::build(plan, seed, folder, true)
+        Self::build(plan, seed, folder, true, &mut |_, _| {})
+    }
+
+    /// The same; where drawing the starts takes long (the melt of particles), `at` hears now and then how many of its steps are done.
+    pub fn watched(plan: &Quench, seed: u64, folder: &Path, at: &mut dyn FnMut(u64, u64)) -> Result<Self, Fault> {
+        Self::build(plan, seed, folder, true, at)
     }
 
     /// The same without the melt of particles, which takes a while: only to count memory, and to [`Quenching::load`].
     pub fn unstarted(plan: &Quench, seed: u64, folder: &Path) -> Result<Self, Fault> {
-        Self::build(plan, seed, folder, false)
+        Self::build(plan, seed, folder, false, &mut |_, _| {})
     }
 
-    fn build(plan: &Quench, seed: u64, folder: &Path, start: bool) -> Result<Self, Fault> {
+    fn build(
+        plan: &Quench,
+        seed: u64,
+        folder: &Path,
+        start: bool,
+        at: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self, Fault> {
         let entry = registry::find(&plan.system)
             .ok_or_else(|| Fault::input("system", &plan.system, registry::unknown_system(&plan.system)))?;
         let parameters = Parameters::check(&(entry.parameters)(), &plan.parameters).map_err(Fault::Input)?;
@@ -51,7 +57,7 @@ impl Quenching {
         let streams = Streams::new(seed ^ glasslab_core::random::fnv1a(plan.name.as_bytes()));
         let mut systems = Vec::new();
         let mut members = Vec::new();
-        let (mut moved_by, mut held, mut working) = ("", 0, 0);
+        let mut moved_by = "";
         for sample in 0..plan.samples {
             let build = Build { streams, sample, folder: folder.to_owned(), precision: plan.precision };
             let system = (entry.build)(&parameters, &build)?;
@@ -66,17 +72,18 @@ impl Quenching {
                 None => {
                     let light = !start && system.translations() > 0;
                     let moved = if light { Arc::new(Unstarted(system.clone())) } else { system.clone() };
-                    (glasslab_dynamics::generic(moved, &job)?, "generic")
+                    let make = || glasslab_dynamics::generic(moved.clone(), &job);
+                    let all = plan.samples * plan.replicas;
+                    let made = match moved.start_steps() {
+                        None => make(),
+                        Some((_, each)) => watching(make, &mut || {
+                            let done = moved.start_steps().map_or(0, |s| s.0);
+                            at(sample * plan.replicas * each + done, all * each);
+                        }),
+                    };
+                    (made?, "generic")
                 }
             };
-            let (n, r) = (member.dof() as u64, member.replicas() as u64);
-            // A generic Stepper works in f64 and keeps a force of each replica.
-            held += match (by, plan.precision) {
-                ("native", Precision::F32) => 2 * 4 * n * r,
-                ("native", Precision::F64) => 2 * 8 * n * r,
-                _ => 3 * 8 * n * r,
-            };
-            working = system.working_memory(&job).max(working);
             members.push(member);
             moved_by = by;
             systems.push(system);
@@ -101,7 +108,7 @@ impl Quenching {
         if let Some(noise) = Noise::new(waiting, &plan.method, &view) {
             observers.push(Box::new(noise));
         }
-        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1, moved_by, held, working })
+        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1, moved_by })
     }
 
     /// The same quench with nobody watching: it ends on the same bits.
@@ -113,9 +120,8 @@ impl Quenching {
     pub fn memory(&self) -> u64 {
         let observers: u64 = self.observers.iter().map(|o| o.memory()).sum();
         let systems: u64 = self.systems.iter().map(|s| s.memory()).sum();
-        // A checkpoint copies what observers and Stepper hold, and writes the latter from one buffer through another; it does
-        // not meet a step or a measurement.
-        observers + systems + self.held + self.working.max(observers + 3 * self.held)
+        // Positions, momenta and forces of each replica.
+        observers + systems + 3 * 8 * (self.stepper.dof() * self.stepper.replicas()) as u64
     }
 
     /// The Stepper.
@@ -211,20 +217,6 @@ impl Quenching {
         Ok(())
     }
 
-    /// Positions and buffers of a replica, block by block, in the precision of the run.
-    pub fn weights(&self, replica: usize) -> Vec<(Block, Array)> {
-        let cut = |(block, values): (Block, &Slice<'_>)| {
-            let part = match values {
-                Slice::F32(x) => Array::F32(x[block.range.clone()].to_vec()),
-                Slice::F64(x) => Array::F64(x[block.range.clone()].to_vec()),
-            };
-            (block, part)
-        };
-        let (x, buffers) = (self.stepper.positions(replica), self.stepper.buffers(replica));
-        let blocks = self.system().layout().into_iter().map(|b| cut((b, &x)));
-        blocks.chain(self.system().buffers().into_iter().map(|b| cut((b, &buffers)))).collect()
-    }
-
     /// What was measured so far, with the facts that a reader needs.
     pub fn records(&self) -> Dataset {
         let view = View::new(&self.stepper, &self.systems);
@@ -266,6 +258,22 @@ impl Quenching {
         all.attributes.extend(facts.map(|(k, v)| (k.to_owned(), v)));
         all
     }
+}
+
+/// What `make` makes on another thread, with as many helpers as here; meanwhile `look` is called now and then on this one.
+fn watching<T: Send>(make: impl FnOnce() -> T + Send, look: &mut dyn FnMut()) -> T {
+    std::thread::scope(|scope| {
+        let threads = rayon::current_num_threads();
+        let made = scope.spawn(move || match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+            Ok(pool) => pool.install(make),
+            Err(_) => make(),
+        });
+        while !made.is_finished() {
+            look();
+            std::thread::park_timeout(PATIENCE / 5);
+        }
+        made.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// A method in words, for tables and axes.

@@ -225,15 +225,27 @@ fn run_quench(
     let quench = &plan.quench[i];
     let mut checkpoints = dir.checkpoints(&quench.name)?;
     let (loaded, folder) = (checkpoints.load()?, &options.data_folder);
+    let title = format!("[{}/{}] {}", i + 1, plan.quench.len(), quench.name);
     let mut quenching = match loaded {
         Some(loaded) => {
             loaded.skipped.iter().for_each(|s| watch.note(&format!("warning: {s}")));
             Quenching::unstarted(quench, plan.seed, folder).and_then(|mut q| q.load(&loaded.state).map(|()| q))
         }
-        None => Quenching::new(quench, plan.seed, folder).and_then(|mut q| q.start().map(|()| q)),
+        None => {
+            let mut melting = false;
+            let made = Quenching::watched(quench, plan.seed, folder, &mut |done, all| {
+                if !std::mem::replace(&mut melting, true) {
+                    watch.begin(&format!("{title}: melt"), 0, all);
+                }
+                watch.at(done);
+            });
+            if melting {
+                watch.end();
+            }
+            made.and_then(|mut q| q.start().map(|()| q))
+        }
     }
     .map_err(|f| fault_of(quench, f))?;
-    let title = format!("[{}/{}] {}", i + 1, plan.quench.len(), quench.name);
     watch.begin(&title, quenching.step(), quench.steps);
     while !quenching.is_done() && !options.interrupt.load(Ordering::Relaxed) {
         let begin = Instant::now();
@@ -256,11 +268,6 @@ fn run_quench(
     let dataset = quenching.records();
     dir.write_records(&quench.name, &dataset)?;
     if quenching.is_done() {
-        if quench.keep_weights {
-            for replica in 0..quenching.stepper().replicas() {
-                dir.write_weights(&quench.name, replica, quenching.step(), &quenching.weights(replica))?;
-            }
-        }
         log.manifest.quenches[i].more.insert("complete".to_owned(), true.into());
     }
     log.write(dir)?;

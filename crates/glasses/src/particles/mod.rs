@@ -16,6 +16,7 @@ pub use start::{Melt, Start};
 use crate::memory;
 use glasslab_core::{Citation, Complaint, Fault};
 use neighbours::Neighbours;
+use std::sync::atomic::AtomicU64;
 
 /// A harmonic bond, (k/2)(r - r_0)^2; its two particles feel no pair potential of each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +68,8 @@ pub struct Particles {
     masses: Vec<f64>,
     excluded: Vec<Vec<u32>>,
     reach: f64,
+    /// Steps of melts so far, for progress bars.
+    melted: AtomicU64,
 }
 
 impl Particles {
@@ -86,7 +89,7 @@ impl Particles {
         let mut lengths = [1.0; 3];
         lengths[..d].copy_from_slice(&spec.lengths);
         let masses = spec.species.iter().flat_map(|&s| vec![spec.masses[s as usize]; d]).collect();
-        Ok(Self { dimension: d, lengths, members, masses, excluded, reach, spec })
+        Ok(Self { dimension: d, lengths, members, masses, excluded, reach, melted: AtomicU64::new(0), spec })
     }
 
     /// What it was made of.

@@ -4,6 +4,7 @@ use super::{Neighbours, Particles};
 use glasslab_core::inertia::drift;
 use glasslab_core::{Fault, Fire, Inertia, Rng, Space, Streams};
 use rand::RngExt;
+use std::sync::atomic::Ordering;
 
 /// The configuration that a run starts from.
 #[derive(Clone, Debug)]
@@ -29,6 +30,13 @@ pub struct Melt {
     pub time: f64,
     /// Time step.
     pub step_size: f64,
+}
+
+impl Melt {
+    /// How many time steps it has.
+    pub(super) fn steps(&self) -> u64 {
+        (self.time / self.step_size).ceil() as u64
+    }
 }
 
 /// Steps of FIRE before a melt.
@@ -111,7 +119,8 @@ impl Particles {
             fire.step(&Space::Flat, x, &mut u, &mut force);
             energy = self.with_list(&mut list, x, &mut force)?;
         }
-        for step in 0..(melt.time / h).ceil() as u64 {
+        for step in 0..melt.steps() {
+            self.melted.fetch_add(1, Ordering::Relaxed);
             inertia.kick(&force, 0.5 * h, &mut v);
             drift(&v, 0.5 * h, x);
             inertia.thermalise(&mut streams.stream("melt", replica, step), melt.temperature, keep, &mut v);

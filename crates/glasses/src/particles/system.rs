@@ -1,8 +1,9 @@
 //! Particles as a System: energies, forces, virials, and the evaluator that keeps its list of neighbours.
 
-use super::{Neighbours, Particles};
+use super::{Neighbours, Particles, Start};
 use glasslab_core::{Block, Citation, Fault, Forces, HessianVec, Streams, System, Virial, sum};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Particles {
     /// Adds the forces of the bonds, returns their energy.
@@ -65,6 +66,11 @@ impl System for Particles {
 
     fn translations(&self) -> usize {
         self.dimension
+    }
+
+    fn start_steps(&self) -> Option<(u64, u64)> {
+        let Start::Lattice(Some(melt)) = &self.spec.start else { return None };
+        Some((self.melted.load(Ordering::Relaxed), melt.steps()))
     }
 
     fn wave_number(&self) -> Option<f64> {
