@@ -26,11 +26,12 @@ pub mod registry;
 mod run;
 pub mod series;
 mod series_page;
+mod spectrum;
 mod summary;
 pub mod sweep;
 mod unstarted;
 
-pub use age::{Changes, age_plan, changed_plan, toml_value};
+pub use age::{Changes, age_plan, toml_value};
 pub use error::{LabError, plan_error};
 pub use glasslab_core as core;
 pub use glasslab_glasses::packing::Protocol;
@@ -44,6 +45,7 @@ pub use plan::{Grid, Plan, Quench};
 pub use presets::plan_text;
 pub use quench::{Quenching, method_words};
 pub use run::{Estimate, Outcome, RunOptions, Watch, estimate, run};
+pub use spectrum::{Spectrum, SpectrumPlan, spectrum};
 pub use summary::{QuenchSummary, Summary};
 
 /// Sets the number of threads of all parallel work; results do not depend on it. Only the first call has an effect.

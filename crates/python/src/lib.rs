@@ -7,6 +7,7 @@ mod own;
 mod records;
 mod running;
 mod series;
+mod spectrum;
 mod system;
 
 use pyo3::prelude::*;
@@ -29,6 +30,7 @@ fn _glasslab(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(live::combine_recorders, module)?)?;
     module.add_function(wrap_pyfunction!(live::judge_recorders, module)?)?;
     module.add_function(wrap_pyfunction!(live::keep_recorders, module)?)?;
+    module.add_function(wrap_pyfunction!(spectrum::spectrum, module)?)?;
     module.add_function(wrap_pyfunction!(records::open_run, module)?)?;
     module.add_function(wrap_pyfunction!(records::read_records, module)?)?;
     Ok(())

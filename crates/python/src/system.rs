@@ -256,6 +256,27 @@ impl System {
         array(py, &shape, out)
     }
 
+    /// The spectrum of d^2E/dx^2 at x: `glasslab.spectrum` of this system.
+    #[pyo3(signature = (x, k = 6, *, all = None, probes = 8, steps = 64, seed = 0))]
+    #[allow(clippy::too_many_arguments)] // Python names them
+    fn spectrum<'py>(
+        slf: &Bound<'py, Self>,
+        x: Bound<'py, PyAny>,
+        k: usize,
+        all: Option<bool>,
+        probes: u64,
+        steps: usize,
+        seed: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let named = PyDict::new(py);
+        named.set_item("all", all)?;
+        named.set_item("probes", probes)?;
+        named.set_item("steps", steps)?;
+        named.set_item("seed", seed)?;
+        py.import("glasslab._spectrum")?.getattr("spectrum")?.call((slf, x, k), Some(&named))
+    }
+
     /// Outputs f(x, inputs) [B, C], raw, of inputs [B, numbers per input].
     fn predict<'py>(&self, py: Python<'py>, x: Positions<'py>, inputs: Positions<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (point, x) = self.positions(&x)?;

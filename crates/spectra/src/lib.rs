@@ -13,5 +13,5 @@ mod tridiagonal;
 
 pub use dense::{eigenvalues, hessian_eigenvalues};
 pub use density::{Density, density, distance, semicircle_cumulative};
-pub use lanczos::{Tridiagonal, extremes, lanczos};
+pub use lanczos::{Ends, Tridiagonal, extremes, extremes_of, lanczos};
 pub use operator::{Matrix, Operator, TangentHessian};

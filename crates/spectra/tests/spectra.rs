@@ -2,7 +2,7 @@
 
 use glasslab_core::{Fault, HessianVec, Space, Streams, System};
 use glasslab_spectra::{
-    Matrix, Operator, TangentHessian, density, distance, eigenvalues, extremes, hessian_eigenvalues,
+    Matrix, Operator, TangentHessian, density, distance, eigenvalues, extremes, extremes_of, hessian_eigenvalues,
     semicircle_cumulative,
 };
 use rand::RngExt;
@@ -159,4 +159,37 @@ fn the_sphere_shifts_and_loses_one() {
     }
     let flat = hessian_eigenvalues(&make(Space::Flat), &vec![1.0; n]).unwrap();
     assert!(flat.iter().zip(&values).all(|(a, b)| (a - b).abs() < 1e-11));
+}
+
+/// A diagonal operator, for sizes where no matrix is wanted.
+struct Diagonal(Vec<f64>);
+
+impl Operator for Diagonal {
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+    fn apply(&self, v: &[f64], out: &mut [f64]) -> Result<(), Fault> {
+        out.iter_mut().zip(v.iter().zip(self.0.iter().cycle())).for_each(|(o, (v, d))| *o = v * d);
+        Ok(())
+    }
+}
+
+/// Diagonals: the ends of equidistant values (the hard case: many steps), of a few outliers beside a bulk, and of fewer values
+/// than steps. Each is off by less than its error and rounding, and the errors are small.
+#[test]
+fn the_ends_are_found_with_their_errors() {
+    let even: Vec<f64> = (0..3000).map(|i| f64::from(i) / 2999.0).collect();
+    let outliers: Vec<f64> = (0..3000).map(|i| if i < 4 { 5.0 + f64::from(i) } else { f64::from(i) / 3e4 }).collect();
+    let few: Vec<f64> = (0..9).map(f64::from).collect();
+    for (values, k) in [(even, 3), (outliers, 4), (few, 9)] {
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let (n, width) = (sorted.len(), sorted[sorted.len() - 1] - sorted[0]);
+        let (lowest, highest) = extremes_of(&Diagonal(values), k, Streams::new(2)).unwrap();
+        assert_eq!((lowest.len(), highest.len()), (k, k));
+        for (found, exact) in lowest.iter().zip(&sorted).chain(highest.iter().zip(&sorted[n - k..])) {
+            assert!((found.0 - exact).abs() <= found.1 + 1e-12 * width, "{found:?} {exact}");
+            assert!(found.1 < 1e-6 * width, "{found:?} {exact}");
+        }
+    }
 }

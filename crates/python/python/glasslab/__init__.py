@@ -14,6 +14,7 @@ from glasslab._recorder import Recorder, combine, summary, write
 from glasslab._records import Record, Records
 from glasslab._run import Run, age, open, run
 from glasslab._series import Series, check_series, two_time
+from glasslab._spectrum import Spectrum, spectrum
 
 __version__ = version
 
@@ -23,6 +24,7 @@ __all__ = [
     "Records",
     "Run",
     "Series",
+    "Spectrum",
     "System",
     "age",
     "check_series",
@@ -36,6 +38,7 @@ __all__ = [
     "run",
     "run_system",
     "set_threads",
+    "spectrum",
     "summary",
     "system",
     "systems",

@@ -6,6 +6,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from glasslab._spectrum import Spectrum
+
 __all__ = [
     "Live",
     "System",
@@ -23,6 +25,7 @@ __all__ = [
     "run",
     "run_own",
     "set_threads",
+    "spectrum",
     "version",
 ]
 version: str
@@ -60,6 +63,16 @@ class System:
     def own(self) -> bool: ...
     def hessian_vec(self, x: ArrayLike, v: ArrayLike) -> NDArray[np.float64]: ...
     def predict(self, x: ArrayLike, inputs: ArrayLike) -> NDArray[np.float64]: ...
+    def spectrum(
+        self,
+        x: ArrayLike,
+        k: int = 6,
+        *,
+        all: bool | None = None,
+        probes: int = 8,
+        steps: int = 64,
+        seed: int = 0,
+    ) -> Spectrum: ...
 
 @final
 class Live:
@@ -120,8 +133,19 @@ def analyse_series(
     groups: Sequence[str],
     skip: Sequence[str],
     key: str | None,
+    exact: bool,
     out: str | PathLike[str] | None,
 ) -> tuple[dict[str, str], list[_Row], str]: ...
+def spectrum(
+    system: System, x: NDArray[np.float64], k: int, all: bool | None, probes: int, steps: int, seed: int
+) -> tuple[
+    int,
+    NDArray[np.float64],
+    list[NDArray[np.float64]],
+    list[NDArray[np.float64]],
+    list[int],
+    float,
+]: ...
 def set_threads(threads: int) -> None: ...
 def open_run(path: str | PathLike[str]) -> tuple[str, list[str]]: ...
 def read_records(
