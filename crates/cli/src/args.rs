@@ -94,29 +94,22 @@ pub enum Digits {
     F64,
 }
 
-/// What is changed in each quench that knows the field.
+/// Flags of `age`.
 #[derive(Args, Debug)]
-pub struct Altered {
+pub struct Age {
+    /// Systems or named quenches (`glasslab systems`, `glasslab presets`); all flags below apply to each of them.
+    #[arg(value_name = "SYSTEM")]
+    pub systems: Vec<String>,
     /// Data set of the networks: a name from `glasslab datasets`, or a folder of IDX or CIFAR files.
     #[arg(long, value_name = "NAME|DIR")]
     pub data: Option<String>,
-    /// Width of the networks that have one (ResNet-18: channels of the first blocks, 64; Small Net: a factor, 1).
-    #[arg(long, value_name = "W", allow_negative_numbers = true)]
-    pub width: Option<String>,
-    /// Safetensors file with the weights that the networks start from: kept by a run, or exported from elsewhere under the same
-    /// names (layer1.weight, ...).
-    #[arg(long, value_name = "FILE")]
-    pub weights: Option<String>,
-    /// Keep the last weights of each replica, in weights/QUENCH/replicaR/stepN.safetensors of the run.
-    #[arg(long)]
-    pub keep_weights: bool,
     /// Replicas (seeds) of each realisation.
     #[arg(long, value_name = "R")]
     pub replicas: Option<i64>,
     /// Realisations of the disorder (glasses).
     #[arg(long, value_name = "S")]
     pub samples: Option<i64>,
-    /// Steps; the observation times become those of the default grid.
+    /// Steps.
     #[arg(long, value_name = "N")]
     pub steps: Option<i64>,
     /// Learning rate (SGD).
@@ -143,17 +136,6 @@ pub struct Altered {
     /// Seed of all random streams.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-}
-
-/// Flags of `age`.
-#[derive(Args, Debug)]
-pub struct Age {
-    /// Systems or named quenches (`glasslab systems`, `glasslab presets`); all flags below apply to each of them.
-    #[arg(value_name = "SYSTEM")]
-    pub systems: Vec<String>,
-    /// What is changed in them.
-    #[command(flatten)]
-    pub altered: Altered,
     /// Where it goes.
     #[command(flatten)]
     pub place: Place,
@@ -162,12 +144,12 @@ pub struct Age {
 /// Flags of `run`.
 #[derive(Args, Debug)]
 pub struct Run {
-    /// A plan file, or the name of a preset; the flags below change it.
+    /// A plan file, or the name of a preset.
     #[arg(value_name = "PLAN")]
     pub plan: String,
-    /// What is changed in it.
-    #[command(flatten)]
-    pub altered: Altered,
+    /// Seed of all random streams, instead of the plan's.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Where it goes.
     #[command(flatten)]
     pub place: Place,
@@ -379,7 +361,9 @@ pub enum Detail {
 #[derive(Args, Debug)]
 pub struct Series {
     /// A folder of checkpoints (files, or folders with one each), a list of files and folders or patterns with * and ?, one
-    /// checkpoint each, or a table (.csv or .toml) of paths and steps.
+    /// checkpoint each, or a table (.csv or .toml) of paths and steps. For the shards of multi-process training, a TOML table with
+    /// shards = ["rank0.pt", "rank1.pt"], the files in the folder of each checkpoint, and [[split]] tables with tensors =
+    /// "regular expression" and along = 0 (or another dimension), "flat" or "copies".
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
     /// Most memory to use, as in 2GiB or 500MB. Results do not depend on it.
@@ -397,9 +381,13 @@ pub struct Series {
     /// The state dict in PyTorch files that hold several, as in `model` or `ema.model` (default: the usual names).
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
-    /// Fourth moments and participation ratios of the displacements too: twice the time.
+    /// Fourth moments and participation ratios of the displacements too, and all sums exact: four times the time.
     #[arg(long)]
     pub fourth: bool,
+    /// Sums exact to 1e-12 though no number is stored in f64: twice the time. Without it f32 and shorter numbers are compared in f32,
+    /// relative error below 4e-6, typically 1e-9.
+    #[arg(long)]
+    pub exact: bool,
     /// Folder to keep records, summary and report in (default: only print).
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

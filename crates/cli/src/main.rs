@@ -1,7 +1,6 @@
 //! The command line of glasslab: parses, calls the laboratory, prints; no physics here.
 #![forbid(unsafe_code)]
 
-mod altered;
 mod args;
 mod output;
 mod progress;

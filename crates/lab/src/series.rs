@@ -26,6 +26,8 @@ struct Choice<'a> {
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     fourth: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    exact: bool,
 }
 
 /// Name and value of everything worth a row, in a fixed order.
@@ -121,6 +123,7 @@ pub fn keep(dir: &RunDir, paths: &[PathBuf], options: &Options, analysis: &Analy
         skip: &options.skip,
         key: options.key.as_deref(),
         fourth: options.fourth,
+        exact: options.exact,
     };
     let plan = toml::to_string(&Plan { series: choice }).map_err(|e| {
         crate::plan_error("series", vec![glasslab_core::Complaint::new("series", e, "give plain paths")])

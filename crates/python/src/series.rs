@@ -23,6 +23,7 @@ pub fn analyse_series<'py>(
     groups: Vec<String>,
     skip: Vec<String>,
     key: Option<String>,
+    exact: bool,
     out: Option<PathBuf>,
 ) -> PyResult<Analysed<'py>> {
     let detail = match detail {
@@ -34,7 +35,7 @@ pub fn analyse_series<'py>(
             return Err(fault(Fault::input("detail", given, "give one of \"whole\", \"groups\", \"tensors\"")));
         }
     };
-    let options = Options { memory, detail, groups, skip, key, fourth: false };
+    let options = Options { memory, detail, groups, skip, key, exact, fourth: false };
     let place = out.map(series::place).transpose().map_err(failure)?;
     let refused = |error: SeriesError| match error {
         SeriesError::Io { .. } => PyOSError::new_err(error.to_string()),

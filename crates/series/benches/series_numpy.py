@@ -17,6 +17,8 @@ parser.add_argument("--checkpoints", type=int, default=154)
 parser.add_argument("--parameters", type=int, default=500_000)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--memory", type=int, default=2 << 30)
+parser.add_argument("--dir", help="a folder of the other program: the same files are read")
+parser.add_argument("--only")
 arguments = parser.parse_args()
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = str(arguments.threads)
@@ -43,13 +45,21 @@ with tempfile.TemporaryDirectory() as folder:
     random = np.random.default_rng(1)
     x = np.zeros(N, np.float32)
     names = []
-    for t in range(S):
+    for t in range(0 if arguments.dir else S):
         x += random.random(N, np.float32) - np.float32(0.5)
         names.append(f"{folder}/{t}.npy")
         np.save(names[-1], x)
+    if arguments.dir:
+        names = [f"{arguments.dir}/step{100 * t}.safetensors" for t in range(S)]
+
+    def load(name, mmap_mode=None):
+        if name.endswith(".npy"):
+            return np.load(name, mmap_mode=mmap_mode)
+        start = 8 + int(np.fromfile(name, np.uint64, 1)[0])
+        return np.memmap(name, np.float32, "r", start, (N,))
 
     def gram():
-        files = [np.load(name, mmap_mode="r") for name in names]
+        files = [load(name, "r") for name in names]
         products = np.zeros((S, S))
         chunk = 1 << 16
         for start in range(0, N, chunk):
@@ -59,7 +69,9 @@ with tempfile.TemporaryDirectory() as folder:
         return (squares[:, None] + squares[None, :] - 2 * products) / N
 
     say("pairs", *timed(gram))
-    tensors = [torch.from_numpy(np.load(name)) for name in names[:40]]
+    if arguments.only == "pairs":
+        raise SystemExit
+    tensors = [torch.from_numpy(np.array(load(name))) for name in names[:40]]
     pairs = 0
 
     def loop():

@@ -1,5 +1,7 @@
 //! Number formats of stored tensors, and their exact conversion to f32 or f64.
 
+use crate::pairs::{self, Work};
+use pulp::{Arch, NullaryFnOnce};
 use serde::Serialize;
 
 /// Number format of a stored tensor.
@@ -101,7 +103,11 @@ pub(crate) fn half(bits: u16) -> f32 {
 }
 
 /// A number that positions are kept in.
-pub(crate) trait Real: Copy + Default + Send + Sync + Into<f64> {
+pub(crate) trait Real: Copy + Default + Send + Sync + Into<f64> + pulp::bytemuck::Pod {
+    /// The stored format that is this one.
+    const DTYPE: Dtype;
+    /// Sums over all pairs, in the precision of the numbers; or exact to the rounding of f64, as those of fourth powers are.
+    fn compare(rows: &[&[Self]], fourth: bool, exact: bool, work: &mut Work);
     /// True if it is neither NaN nor infinite.
     fn finite(self) -> bool;
     /// Exact for the formats that fit; see [`decode`].
@@ -111,6 +117,11 @@ pub(crate) trait Real: Copy + Default + Send + Sync + Into<f64> {
 }
 
 impl Real for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+    fn compare(rows: &[&[Self]], fourth: bool, exact: bool, work: &mut Work) {
+        if exact || fourth { pairs::exactly(rows, fourth, work) } else { pairs::singly(rows, work) }
+    }
+    #[inline(always)]
     fn finite(self) -> bool {
         self.is_finite()
     }
@@ -123,6 +134,11 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
+    const DTYPE: Dtype = Dtype::F64;
+    fn compare(rows: &[&[Self]], fourth: bool, _exact: bool, work: &mut Work) {
+        pairs::exactly(rows, fourth, work);
+    }
+    #[inline(always)]
     fn finite(self) -> bool {
         self.is_finite()
     }
@@ -157,7 +173,21 @@ pub(crate) fn decode<T: Real>(dtype: Dtype, bytes: &[u8], out: &mut [T]) -> u64 
         }
         Dtype::Other(_) => return 0,
     }
-    out.iter().map(|x| u64::from(!x.finite())).sum()
+    not_finite(out)
+}
+
+/// How many numbers are NaN or infinite. Cost O(n).
+pub(crate) fn not_finite<T: Real>(x: &[T]) -> u64 {
+    struct Count<'a, T>(&'a [T]);
+    impl<T: Real> NullaryFnOnce for Count<'_, T> {
+        type Output = u64;
+        #[inline(always)]
+        fn call(self) -> u64 {
+            let few = |x: &[T]| x.iter().map(|x| u32::from(!x.finite())).sum::<u32>();
+            self.0.chunks(1 << 16).map(|x| u64::from(few(x))).sum()
+        }
+    }
+    Arch::new().dispatch(Count(x))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::finding::{Finding, Kind, names};
 use crate::header::Tensor;
 use crate::locate::Place;
 use crate::open::contents;
+use crate::shards::{self, Held, Part};
 use crate::sketch::Labels;
 use crate::step::{Unit, leading};
 use regex_lite::Regex;
@@ -22,14 +23,27 @@ pub(crate) struct Checkpoint {
     pub(crate) file_bytes: Vec<u64>,
     /// Tensors by name: number of the file, and where in it.
     pub(crate) tensors: BTreeMap<String, (usize, Tensor)>,
+    /// Parts of tensors that several shards hold, by the name of the part.
+    pub(crate) parts: BTreeMap<String, Part>,
+    /// Sketches of shards: rows of the other files, which are added to those of the first.
+    pub(crate) added: BTreeMap<String, Vec<(usize, Tensor)>>,
     /// What a sketch says of itself.
     pub(crate) labels: Option<Labels>,
+}
+
+impl Checkpoint {
+    /// The tensor that a name, of a tensor or of a part, belongs to.
+    pub(crate) fn whole<'a>(&'a self, name: &'a str) -> &'a str {
+        self.parts.get(name).map_or(name, |p| &p.of)
+    }
 }
 
 /// A tensor that is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Common {
     pub(crate) name: String,
+    /// The tensor that it is, or is a part of.
+    pub(crate) of: String,
     /// Numbers that are stored and compared.
     pub(crate) len: usize,
     /// Parameters that they stand for: the same, but for sketches.
@@ -73,9 +87,12 @@ fn read(place: &Place, key: Option<&str>) -> Result<(Checkpoint, Option<u64>), S
         files: place.files.clone(),
         file_bytes: Vec::new(),
         tensors: BTreeMap::new(),
+        parts: BTreeMap::new(),
+        added: BTreeMap::new(),
         labels: None,
     };
     let mut step = None;
+    let mut held = Held::new();
     for (number, file) in place.files.iter().enumerate() {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         let header = contents(file, if place.files.len() > 1 { &stem } else { "array" }, key)?;
@@ -83,29 +100,48 @@ fn read(place: &Place, key: Option<&str>) -> Result<(Checkpoint, Option<u64>), S
         step = step.or(written.filter(|w| w.bytes().all(|b| b.is_ascii_digit())).and_then(|w| leading(w)));
         checkpoint.file_bytes.push(header.file_bytes);
         let labels = Labels::of(file, &header.metadata)?;
-        if place.files.len() > 1 && labels.is_some() {
-            return Err(refused(
-                file,
-                "sketch",
-                "one of several files",
-                "add the sketches of shards up (`Sketch::merge`) first",
-            ));
+        if place.files.len() > 1 && place.splits.is_none() && labels.is_some() {
+            let fix = "give a table with shards = [...]: sketches of shards are added up";
+            return Err(refused(file, "sketch", "one of several files", fix));
         }
+        let (sketched, several) = (labels.is_some(), place.splits.is_some());
         for mut tensor in header.tensors {
             let name = tensor.name.clone();
             if let Some(labels) = &labels {
-                // A sketch is compared with sketches of the same parameters, seed and size.
-                let facts = labels.row(file, &tensor)?;
-                tensor.dtype_name =
-                    format!("sketch of layout {:x}, k {}, seed {}", facts.layout, labels.size, labels.seed);
-                tensor.shape = vec![facts.entries];
+                labels.row(file, &tensor)?;
+                tensor.shape = vec![0];
+            } else if several {
+                held.entry(name).or_default().push((number, tensor));
+                continue;
             }
-            if checkpoint.tensors.insert(name.clone(), (number, tensor)).is_some() {
-                let fix = "another shard has it too: fetch the shards again";
+            if !checkpoint.tensors.contains_key(&name) {
+                checkpoint.tensors.insert(name, (number, tensor));
+            } else if several {
+                checkpoint.added.entry(name).or_default().push((number, tensor));
+            } else {
+                let fix = "another shard has it too: fetch the shards again, or, if each holds a part of it, give a table with shards \
+                           = [...] and [[split]]";
                 return Err(refused(file, "tensor", format!("{name:?}"), fix));
             }
         }
-        checkpoint.labels = labels;
+        if number > 0 && sketched != checkpoint.labels.is_some() {
+            return Err(refused(file, "shard", "a sketch beside weights", "give shards of one kind"));
+        }
+        match (&mut checkpoint.labels, labels) {
+            (Some(sum), Some(other)) => sum.add(file, &other)?,
+            (sum, other) => *sum = other,
+        }
+    }
+    if let Some(labels) = &checkpoint.labels {
+        // A sketch is compared with sketches of the same parameters, seed and size.
+        for (name, (_, tensor)) in &mut checkpoint.tensors {
+            let facts = &labels.rows[name];
+            tensor.dtype_name = format!("sketch of layout {:x}, k {}, seed {}", facts.layout, labels.size, labels.seed);
+            tensor.shape = vec![facts.entries];
+        }
+    }
+    if let Some(splits) = &place.splits {
+        shards::join(&mut checkpoint, held, splits)?;
     }
     Ok((checkpoint, step))
 }
@@ -145,6 +181,7 @@ pub(crate) fn agree(checkpoints: Vec<Checkpoint>, findings: &mut Vec<Finding>) -
         .iter()
         .map(|(name, shape, _)| Common {
             name: (*name).to_owned(),
+            of: model.whole(name).to_owned(),
             len: model.tensors[*name].1.len() as usize,
             entries: shape.iter().product::<u64>(),
         })
@@ -202,10 +239,10 @@ fn differences(
 /// first component of the name behind what all names share, with the number that follows it (`layers.0`).
 pub(crate) fn groups(common: &[Common], patterns: &[(String, Regex)]) -> Vec<(String, Vec<usize>)> {
     if !patterns.is_empty() {
-        let members = |p: &Regex| (0..common.len()).filter(|&i| p.is_match(&common[i].name)).collect();
+        let members = |p: &Regex| (0..common.len()).filter(|&i| p.is_match(&common[i].of)).collect();
         return patterns.iter().map(|(name, p)| (name.clone(), members(p))).collect();
     }
-    let parts: Vec<Vec<&str>> = common.iter().map(|c| c.name.split('.').collect()).collect();
+    let parts: Vec<Vec<&str>> = common.iter().map(|c| c.of.split('.').collect()).collect();
     let mut shared = 0;
     while let Some(first) = parts.first().and_then(|p| p.get(shared))
         && parts.iter().all(|p| p.len() > shared + 1 && p[shared] == *first)
@@ -237,7 +274,7 @@ mod tests {
     #[test]
     fn groups_by_name_or_by_pattern() {
         let common: Vec<Common> = ["g.embed.w", "g.layers.0.a", "g.layers.0.b", "g.layers.1.a"]
-            .map(|n| Common { name: n.to_owned(), len: 1, entries: 1 })
+            .map(|n| Common { name: n.to_owned(), of: n.to_owned(), len: 1, entries: 1 })
             .into();
         let found = groups(&common, &[]);
         let expected = [("g.embed", vec![0]), ("g.layers.0", vec![1, 2]), ("g.layers.1", vec![3])];

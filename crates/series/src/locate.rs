@@ -2,7 +2,8 @@
 
 use crate::error::{SeriesError, io, refused};
 use crate::finding::{Finding, Kind, names};
-use crate::manifest;
+use crate::manifest::{self, Files};
+use crate::shards::{self, Split};
 use crate::step::{Unit, step_of};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub struct Place {
     pub step: Option<(u64, Unit)>,
     /// True if the step is the user's own word.
     pub told: bool,
+    /// How tensors are cut, if the user said that the files are shards that may hold parts of the same tensors.
+    pub splits: Option<Vec<Split>>,
 }
 
 /// The checkpoints of a series: of one folder all that it holds (files, folders with one checkpoint each), of a table (`.csv`
@@ -38,8 +41,15 @@ pub fn locate(paths: &[PathBuf]) -> Result<(Vec<Place>, Vec<Finding>), SeriesErr
     match &expanded[..] {
         [] => return Err(glasslab_core::Fault::input("series", "nothing", "give a folder of checkpoints").into()),
         [table] if table.is_file() && matches!(ending(table).as_str(), "csv" | "toml") => {
-            for row in manifest::read(table)? {
-                let mut found = single(&row.path)?;
+            let told = manifest::read(table)?;
+            for row in told.rows {
+                let mut found = match row.files {
+                    Files::At(path) => single(&path)?,
+                    Files::Shards(files) => {
+                        let named = place(Path::new(&row.name), Vec::new());
+                        Place { files, splits: Some(told.splits.clone()), ..named }
+                    }
+                };
                 if let Some(step) = row.step {
                     (found.step, found.told) = (Some((step, Unit::Steps)), true);
                 }
@@ -108,7 +118,7 @@ fn place(named: &Path, files: Vec<PathBuf>) -> Place {
         true => name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem),
         false => name.as_str(),
     };
-    Place { step: step_of(stem), files, name, told: false }
+    Place { step: step_of(stem), files, name, told: false, splits: None }
 }
 
 /// Files that may be checkpoints or tables of shards, and folders, of a folder, each in order of their names.
@@ -204,7 +214,9 @@ fn inside(folder: &Path) -> Result<Option<Place>, SeriesError> {
             Some(at) => places = vec![places.swap_remove(at)],
             None => {
                 let all: Vec<&str> = places.iter().map(|p| p.name.as_str()).collect();
+                let shards = all.iter().filter(|n| shards::looks_like_one(n)).count() > 1;
                 let fix = "which one is the checkpoint is not clear: keep one, or call it model.safetensors";
+                let fix = if shards { shards::HINT } else { fix };
                 return Err(refused(folder, "checkpoint files", names(&all), fix));
             }
         }

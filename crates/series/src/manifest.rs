@@ -1,7 +1,9 @@
 //! Tables: a user's list of checkpoints and steps (CSV or TOML), and the index of a sharded checkpoint (JSON).
 
 use crate::error::{SeriesError, io, refused};
+use crate::finding::names;
 use crate::locate::name;
+use crate::shards::Split;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -14,22 +16,43 @@ const TABLE: u64 = 16 << 20;
 pub(crate) struct Row {
     /// Name as the user wrote it.
     pub(crate) name: String,
-    /// The file or folder.
-    pub(crate) path: PathBuf,
+    /// The file or folder, or the files of all shards.
+    pub(crate) files: Files,
     /// Its step, if the table says.
     pub(crate) step: Option<u64>,
+}
+
+/// Where a checkpoint is.
+pub(crate) enum Files {
+    /// A file or folder.
+    At(PathBuf),
+    /// One file a shard, in order.
+    Shards(Vec<PathBuf>),
+}
+
+/// The user's table.
+pub(crate) struct Table {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) splits: Vec<Split>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Toml {
+    #[serde(default)]
     checkpoint: Vec<Entry>,
+    #[serde(default)]
+    shards: Vec<String>,
+    #[serde(default)]
+    split: Vec<Split>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    path: String,
+    path: Option<String>,
+    #[serde(default)]
+    files: Vec<String>,
     step: Option<u64>,
 }
 
@@ -43,21 +66,58 @@ fn text(path: &Path) -> Result<String, SeriesError> {
     Ok(text)
 }
 
-/// Rows of a table. CSV: a first line with the names of columns, of which `path` and `step` (optional) are read. TOML:
-/// `[[checkpoint]]` with `path` and `step`. Relative paths begin at the folder of the table.
-pub(crate) fn read(path: &Path) -> Result<Vec<Row>, SeriesError> {
+/// A table. CSV: a first line with the names of columns, of which `path` and `step` (optional) are read. TOML: `[[checkpoint]]` with
+/// `path`, or `files` (one a shard), and `step`; `shards`, the names of the files of the shards in the folder of each checkpoint
+/// (without `[[checkpoint]]`: of all folders beside the table that have the first of them); `[[split]]` ([`Split`]). Relative paths
+/// begin at the folder of the table.
+pub(crate) fn read(path: &Path) -> Result<Table, SeriesError> {
     let text = text(path)?;
     let toml = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
-    let entries = match toml {
-        true => {
-            let fix = "give [[checkpoint]] tables with path and step";
-            toml::from_str::<Toml>(&text).map_err(|e| refused(path, "table", e.message(), fix))?.checkpoint
-        }
-        false => csv(path, &text)?,
+    let fix = "give [[checkpoint]] tables with path (or files) and step, shards = [...], or [[split]] tables with tensors and along \
+               (0, 1, \"flat\", \"copies\")";
+    let mut table = match toml {
+        true => toml::from_str::<Toml>(&text).map_err(|e| refused(path, "table", e.message(), fix))?,
+        false => Toml { checkpoint: csv(path, &text)?, shards: Vec::new(), split: Vec::new() },
     };
     let folder = path.parent().unwrap_or(Path::new(""));
-    let row = |e: Entry| Row { path: folder.join(&e.path), name: e.path, step: e.step };
-    Ok(entries.into_iter().map(row).collect())
+    if table.checkpoint.is_empty()
+        && let Some(first) = table.shards.first()
+    {
+        let entries = std::fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        let mut found: Vec<String> = Vec::new();
+        for entry in entries.map_err(io("list", folder))? {
+            let inside = entry.map_err(io("list", folder))?.path();
+            if inside.join(first).is_file() {
+                found.push(name(&inside));
+            }
+        }
+        found.sort();
+        table.checkpoint =
+            found.into_iter().map(|path| Entry { path: Some(path), files: Vec::new(), step: None }).collect();
+    }
+    if table.checkpoint.is_empty() {
+        return Err(refused(path, "table", "without checkpoint", fix));
+    }
+    let shards = &table.shards;
+    let row = |e: Entry| -> Result<Row, SeriesError> {
+        let files: Vec<PathBuf> = match &e.path {
+            None => e.files.iter().map(|f| folder.join(f)).collect(),
+            Some(path) => shards.iter().map(|f| folder.join(path).join(f)).collect(),
+        };
+        let named = e.path.clone().or_else(|| e.files.first().cloned());
+        let (Some(named), true) = (named, e.path.is_none() || e.files.is_empty()) else {
+            return Err(refused(path, "checkpoint", "with both path and files, or neither", fix));
+        };
+        let missing: Vec<String> = files.iter().filter(|f| !f.is_file()).map(|f| name(f)).collect();
+        if !missing.is_empty() {
+            let fix = "the checkpoint is not whole: fetch all its shards, or take it out of the table";
+            return Err(refused(path, format!("shards of {named} that are not there"), names(&missing), fix));
+        }
+        let files = if files.is_empty() { Files::At(folder.join(&named)) } else { Files::Shards(files) };
+        Ok(Row { files, name: named, step: e.step })
+    };
+    let rows = table.checkpoint.into_iter().map(row).collect::<Result<_, _>>()?;
+    Ok(Table { rows, splits: table.split })
 }
 
 fn csv(path: &Path, text: &str) -> Result<Vec<Entry>, SeriesError> {
@@ -82,7 +142,7 @@ fn csv(path: &Path, text: &str) -> Result<Vec<Entry>, SeriesError> {
                     refused(path, field("step"), format!("{s:?}"), "give a whole number from 0 to 2^53")
                 })?),
             };
-        rows.push(Entry { path: found.clone(), step });
+        rows.push(Entry { path: Some(found.clone()), files: Vec::new(), step });
     }
     Ok(rows)
 }

@@ -46,7 +46,11 @@ pub fn project(
     let open = |p| layout::open(p, options.key.as_deref(), &mut findings);
     let mut opened: Vec<Checkpoint> = places.iter().filter_map(open).collect();
     for c in &mut opened {
-        c.tensors.retain(|name, t| t.1.dtype.is_float() && !t.1.is_empty() && !skip.iter().any(|s| s.1.is_match(name)));
+        let parts = std::mem::take(&mut c.parts);
+        let of = |name: &str| parts.get(name).map_or(name.to_owned(), |p| p.of.clone());
+        let wanted = |name: &str| !skip.iter().any(|s| s.1.is_match(&of(name)));
+        c.tensors.retain(|name, t| t.1.dtype.is_float() && !t.1.is_empty() && wanted(name));
+        c.parts = parts;
     }
     opened.sort_by_key(|c| c.step);
     opened.dedup_by(|later, first| {
@@ -71,12 +75,17 @@ pub fn project(
     let one = |c: &Checkpoint| -> Result<Written, SeriesError> {
         let common: Vec<Common> = c
             .tensors
-            .values()
-            .map(|(_, t)| Common { name: t.name.clone(), len: t.len() as usize, entries: t.len() })
+            .iter()
+            .map(|(name, (_, t))| Common {
+                name: name.clone(),
+                of: c.whole(name).to_owned(),
+                len: t.len() as usize,
+                entries: t.len(),
+            })
             .collect();
         let rows: Vec<Vec<String>> = match options.detail {
             Detail::Whole => common.iter().map(|_| vec!["all".to_owned()]).collect(),
-            Detail::Tensors => common.iter().map(|t| vec![t.name.clone()]).collect(),
+            Detail::Tensors => common.iter().map(|t| vec![t.of.clone()]).collect(),
             Detail::Groups => {
                 let mut rows = vec![Vec::new(); common.len()];
                 for (name, members) in layout::groups(&common, &groups) {
@@ -100,7 +109,12 @@ pub fn project(
             for start in (0..t.len).step_by(ENTRIES) {
                 let len = ENTRIES.min(t.len - start);
                 reading.fill(&common, &[Tile { tensor, start, len, at: 0 }], &mut values, &mut buffer, progress)?;
-                sketch.add(&rows[tensor][0], &t.name, start as u64, &values[..len]);
+                let row = &rows[tensor][0];
+                let (start, end) = (start as u64, (start + len) as u64);
+                match c.parts.get(&t.name) {
+                    None => sketch.add(row, &t.of, start, &values[..len]),
+                    Some(part) => part.runs(start, end, |at, run| sketch.add(row, &t.of, at, &values[run])),
+                }
             }
         }
         let file = out.join(format!("step{}.safetensors", c.step));

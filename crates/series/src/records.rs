@@ -108,7 +108,7 @@ pub(crate) fn records(found: &Found<'_>) -> Result<Dataset, Fault> {
         ("checkpoint", "name of the file or folder", kept.iter().map(|&i| printable(&found.members[i].name)).collect()),
         (
             "content",
-            "SHA-256 over the names and stored bytes of the compared tensors",
+            "BLAKE3 over the names and stored bytes of the compared tensors",
             kept.iter().map(|&i| found.members[i].content.clone()).collect::<Vec<_>>(),
         ),
     ] {

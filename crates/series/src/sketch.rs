@@ -84,6 +84,16 @@ pub struct Sketch {
     pub rows: BTreeMap<String, Row>,
 }
 
+impl Facts {
+    /// Those of two shards together.
+    fn add(&mut self, other: &Facts) {
+        self.entries += other.entries;
+        self.squares += other.squares;
+        self.non_finite += other.non_finite;
+        self.layout = self.layout.wrapping_add(other.layout);
+    }
+}
+
 impl Sketch {
     /// An empty sketch with k = `size` numbers per row, 64 to 2^20.
     pub fn new(seed: u64, size: usize) -> Result<Self, Fault> {
@@ -136,10 +146,7 @@ impl Sketch {
                 None => drop(self.rows.insert(name.clone(), row.clone())),
                 Some(own) => {
                     own.values.iter_mut().zip(&row.values).for_each(|(a, b)| *a += b);
-                    own.facts.entries += row.facts.entries;
-                    own.facts.squares += row.facts.squares;
-                    own.facts.non_finite += row.facts.non_finite;
-                    own.facts.layout = own.facts.layout.wrapping_add(row.facts.layout);
+                    own.facts.add(&row.facts);
                 }
             }
         }
@@ -275,6 +282,23 @@ impl Labels {
         let rows = serde_json::from_str(metadata.get("rows").map_or("", String::as_str))
             .map_err(|e| refused(path, "rows", e, "the sketch is damaged: make it again"))?;
         Ok(Some(Self { seed: number("seed")?, size, step, rows }))
+    }
+
+    /// Adds what another shard says: both must be of one seed, size and step.
+    pub(crate) fn add(&mut self, path: &Path, other: &Labels) -> Result<(), SeriesError> {
+        if (self.seed, self.size) != (other.seed, other.size) || self.step.zip(other.step).is_some_and(|(a, b)| a != b)
+        {
+            let value = format!("seed {}, k {}, step {:?}", other.seed, other.size, other.step);
+            let fix = format!(
+                "its shards have seed {}, k {}, step {:?}: give sketches of one kind",
+                self.seed, self.size, self.step
+            );
+            return Err(refused(path, "sketch", value, fix));
+        }
+        for (name, facts) in &other.rows {
+            self.rows.entry(name.clone()).or_default().add(facts);
+        }
+        Ok(())
     }
 
     /// The facts of a row, if its tensor is one of k numbers in F64.

@@ -5,7 +5,7 @@ use crate::dtype::Real;
 use crate::error::SeriesError;
 use crate::header::Packing;
 use crate::layout::{Checkpoint, Common};
-use crate::pairs::{PARTS, Sums, compare};
+use crate::pairs::{Bench, PARTS, Work};
 use crate::reading::{COVER, Hash, PIECE, Reading, Tile};
 use rayon::prelude::*;
 use std::sync::Mutex;
@@ -43,7 +43,7 @@ pub(crate) struct Measured {
     pub(crate) norm: Vec<Vec<f64>>,
     /// NaN and infinities [checkpoint][tensor].
     pub(crate) non_finite: Vec<Vec<u64>>,
-    /// SHA-256 of the stored bytes [checkpoint][tensor].
+    /// BLAKE3 of the stored bytes [checkpoint][tensor].
     pub(crate) hashes: Vec<Vec<Hash>>,
 }
 
@@ -87,6 +87,8 @@ pub(crate) struct Task<'a> {
     pub(crate) rows: usize,
     /// True if sums of fourth powers are wanted.
     pub(crate) fourth: bool,
+    /// True if sums are exact to the rounding of f64 whatever the numbers are kept in.
+    pub(crate) exact: bool,
     /// Bytes that may be used.
     pub(crate) memory: u64,
 }
@@ -118,12 +120,12 @@ impl Task<'_> {
             + 2 * results * 16 * PARTS as u64
             + (3 * rows + 24) * count * count * 8
             + readers
-            + threads * (2 << 20)
+            + threads * (2 << 20).max(count * 2048)
             + (8 << 20)
     }
 }
 
-/// Measures a series. Cost: each byte is read and hashed once; O(S^2 N/2) differences, in f64. Memory: at most `memory` bytes, of
+/// Measures a series. Cost: each byte is read and hashed once; O(S^2 N/2) differences. Memory: at most `memory` bytes, of
 /// which two slabs [S, n] take what the results leave. The same bytes whatever `memory` and the number of threads.
 /// Checked by `tests/two_time.rs`.
 pub(crate) fn measure<T: Real>(task: &Task<'_>, progress: &dyn Progress) -> Result<Measured, SeriesError> {
@@ -146,6 +148,8 @@ pub(crate) fn measure<T: Real>(task: &Task<'_>, progress: &dyn Progress) -> Resu
     let mut now = Slab::<T>::new(count, width);
     let mut next = Slab::<T>::new(count, width);
     let mut totals = Totals::new(task);
+    let mut spare: Vec<Work> = Vec::new();
+    let benches: Mutex<Vec<Bench>> = Mutex::default();
     let bytes = |c: &Checkpoint| common.iter().map(|t| c.tensors[&t.name].1.bytes).sum::<u64>();
     progress.begin(checkpoints.iter().map(bytes).sum());
     let slabs = slabs(common, width);
@@ -161,8 +165,16 @@ pub(crate) fn measure<T: Real>(task: &Task<'_>, progress: &dyn Progress) -> Resu
             let coming = slabs.get(number + 1);
             let reader = coming.map(|tiles| scope.spawn(|| fill(&mut next, tiles)));
             for tiles in tiles.chunks(batch) {
-                let found: Vec<Sums> = tiles.par_iter().map(|tile| now.compare(*tile, task.fourth)).collect();
-                totals.add(task, tiles, &found);
+                spare.resize_with(batch, Work::default);
+                let pairs = tiles.par_iter().zip(spare.par_iter_mut()).with_max_len(1);
+                pairs.for_each(|(tile, work)| {
+                    // The bench that was left last is the warmest.
+                    let left = benches.lock().unwrap_or_else(|e| e.into_inner()).pop();
+                    work.bench = left.unwrap_or_default();
+                    now.compare(*tile, task, work);
+                    benches.lock().unwrap_or_else(|e| e.into_inner()).push(std::mem::take(&mut work.bench));
+                });
+                totals.add(task, tiles, &spare);
             }
             match reader.map(|r| r.join()) {
                 None => Ok(()),
@@ -220,9 +232,9 @@ impl<T: Real> Slab<T> {
         })
     }
 
-    fn compare(&self, tile: Tile, fourth: bool) -> Sums {
+    fn compare(&self, tile: Tile, task: &Task<'_>, work: &mut Work) {
         let rows: Vec<&[T]> = self.0.iter().map(|x| &x[tile.at..tile.at + tile.len]).collect();
-        compare(&rows, fourth)
+        T::compare(&rows, task.fourth, task.exact, work);
     }
 }
 
@@ -273,19 +285,19 @@ impl Totals {
         }
     }
 
-    fn add(&mut self, task: &Task<'_>, tiles: &[Tile], found: &[Sums]) {
+    fn add(&mut self, task: &Task<'_>, tiles: &[Tile], found: &[Work]) {
         let mut done = 0;
         for run in tiles.chunk_by(|a, b| a.tensor == b.tensor) {
             let found = &found[done..done + run.len()];
             done += run.len();
             self.second.par_chunks_mut(GRAIN).enumerate().for_each(|(c, sums)| {
                 for tile in found {
-                    let part = &tile.second[c * GRAIN..];
+                    let part = &tile.sums.second[c * GRAIN..];
                     sums.iter_mut().zip(part).for_each(|(s, x)| s.iter_mut().zip(x).for_each(|(s, x)| s.add(*x)));
                 }
             });
             for tile in found {
-                self.fourth.iter_mut().zip(&tile.fourth).for_each(|(s, x)| s.add(*x));
+                self.fourth.iter_mut().zip(&tile.sums.fourth).for_each(|(s, x)| s.add(*x));
             }
             let (tensor, last) = (run[0].tensor, run[run.len() - 1]);
             if last.start + last.len == task.common[tensor].len {

@@ -10,7 +10,6 @@ use crate::step::Unit;
 use glasslab_core::{Fault, Streams};
 use glasslab_observe::{Curve, Curves, Evidence, drift_fraction, judge};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 /// Most checkpoints that the verdict looks at; of more, so many are chosen evenly.
 const JUDGED: usize = 200;
@@ -22,7 +21,7 @@ pub struct Member {
     pub name: String,
     /// Its step.
     pub step: u64,
-    /// SHA-256 over the names and stored bytes of all compared tensors, in hexadecimal.
+    /// BLAKE3 over the names and stored bytes of all compared tensors, in hexadecimal.
     pub content: String,
     /// True if it entered the two-time functions.
     pub compared: bool,
@@ -117,15 +116,15 @@ impl Summary {
     }
 }
 
-/// SHA-256 over names and fingerprints.
+/// BLAKE3 over names and fingerprints.
 pub(crate) fn fingerprint(common: &[Common], hashes: &[Hash]) -> String {
-    let mut hasher = Sha256::new();
+    let mut hasher = blake3::Hasher::new();
     for (c, hash) in common.iter().zip(hashes) {
-        hasher.update((c.name.len() as u64).to_le_bytes());
+        hasher.update(&(c.name.len() as u64).to_le_bytes());
         hasher.update(c.name.as_bytes());
         hasher.update(hash);
     }
-    hasher.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    hasher.finalize().to_hex().to_string()
 }
 
 /// Numbers of the trajectory; what else a summary holds is left empty.

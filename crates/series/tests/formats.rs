@@ -7,11 +7,11 @@ use glasslab_series::{Analysis, Kind, Options, SeriesError, analyse};
 use std::path::Path;
 
 fn run(path: &Path) -> Result<Analysis, SeriesError> {
-    analyse(&[path.to_path_buf()], &Options::default(), &())
+    analyse(&[path.to_path_buf()], &Options { exact: true, ..Options::default() }, &())
 }
 
 fn keyed(path: &Path, key: &str) -> Result<Analysis, SeriesError> {
-    analyse(&[path.to_path_buf()], &Options { key: Some(key.to_owned()), ..Options::default() }, &())
+    analyse(&[path.to_path_buf()], &Options { key: Some(key.to_owned()), exact: true, ..Options::default() }, &())
 }
 
 fn layers(a: &Analysis) -> Vec<(String, Vec<f64>)> {

@@ -67,6 +67,26 @@ fn records_equal_plain_loops() {
     assert_eq!(a.summary.parameters, 9_000);
 }
 
+/// By default numbers of f32 are compared in f32: every displacement and norm within 66 2^-24 of the exact one, which `exact` gives
+/// (1e-12, as above), on a walk far from zero; with f64 there is no difference.
+#[test]
+fn singles_are_within_their_bound_of_the_exact_sums() {
+    let dir = tempfile::tempdir().unwrap();
+    let steps = powers(6);
+    write_series(dir.path(), &steps, &walk(30_000, &steps, 1.0, 0.01, 1e-3, 100.0));
+    let with = |exact| analyse(&[dir.path().into()], &Options { exact, ..Options::default() }, &()).unwrap();
+    let (single, exact) = (with(false), with(true));
+    assert_eq!((single.summary.precision, exact.summary.precision), ("f32", "f64"));
+    assert_eq!(floats(&exact, "msd")[1], floats(&run(dir.path()), "msd")[1]);
+    for name in ["msd", "msd_layer", "msd_group"] {
+        let (single, exact) = (floats(&single, name), floats(&exact, name));
+        assert_ne!(single, exact);
+        for (s, e) in single.iter().zip(&exact) {
+            assert!((s - e).abs() <= 66.0 * 2.0_f64.powi(-24) * e.abs() || s.is_nan() && e.is_nan(), "{name}: {s} {e}");
+        }
+    }
+}
+
 /// Brownian motion, x(t) = sum of normal steps: Delta(t_w, t) = sigma^2 (t - t_w) exactly in the mean, with standard error
 /// Delta sqrt(2/N) (chi-square with N degrees of freedom); drift fraction v^2 T/(v^2 T + sigma^2) with drift v
 /// (`glasslab_observe::drift_fraction`), error about 1/sqrt(N). N = 9,000, seed 7, 5 standard errors.

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod atomic;
-mod bytes;
 pub mod checkpoint;
 pub mod claim;
 mod error;
@@ -11,7 +10,6 @@ mod lock;
 pub mod manifest;
 pub mod netcdf;
 mod run_dir;
-mod weights;
 
 pub use atomic::{create_folder, flush_folder, write_atomic};
 pub use checkpoint::{Checkpoints, Loaded};

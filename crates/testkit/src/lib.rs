@@ -8,7 +8,6 @@ pub mod broken;
 pub mod forces;
 mod hessians;
 pub mod oracles;
-pub mod shared;
 pub mod steppers;
 pub mod toys;
 

@@ -66,6 +66,7 @@ pub fn series(args: &Series, common: &Common) -> Result<ExitCode> {
         skip: args.skip.clone(),
         key: args.key.clone(),
         fourth: args.fourth,
+        exact: args.exact,
     };
     let place = args.out.clone().map(series::place).transpose()?;
     let analysis = series::analyse(&args.paths, &options, &Bytes::new())?;

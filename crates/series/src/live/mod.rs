@@ -131,7 +131,12 @@ impl Live {
             }
             Keep::Sketch { size, seed } => {
                 Sketch::new(seed, size)?;
-                let of = |t: &Recorded| Common { name: t.name.clone(), len: t.len, entries: t.len as u64 };
+                let of = |t: &Recorded| Common {
+                    name: t.name.clone(),
+                    of: t.name.clone(),
+                    len: t.len,
+                    entries: t.len as u64,
+                };
                 let common: Vec<Common> = tensors.iter().map(of).collect();
                 for (name, members) in crate::layout::groups(&common, &[]) {
                     members.iter().for_each(|&i| row_of[i] = rows.len());

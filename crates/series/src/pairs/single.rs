@@ -1,0 +1,146 @@
+//! Differences and squares in f32, sums beyond a stretch in f64: for checkpoints whose numbers fit f32.
+//!
+//! **Error.** u = 2^-24. A difference of two numbers of f32 is rounded once, d' = d (1 + e), |e| <= u, however close they are and
+//! however large beside it: IEEE subtraction, gradual underflow included. A lane adds at most L = 64 squares, each fused (rounded
+//! once after the addition); all terms are positive, so the sum of a stretch is off by at most (L + 2) u/(1 - (L + 2) u) < 4e-6 of
+//! itself. What is added up over stretches is f64. These are bounds: roundings are as often up as down, so Delta of N
+//! parameters is off by about u sqrt(L/3)/sqrt(N/L), 4e-9 at N = 10^6 (measured: 4e-10; `singly_is_within_its_bound`).
+//!
+//! **Range.** A stretch with a number of 2^56 or above, an infinity or a NaN is compared in f64: below, no square or sum
+//! overflows. Squares below 2^-126 lose bits: at most 2^-150 each, 2^-140 a stretch. A pair whose sum is below 2^-110 is compared
+//! again in f64, so what is lost is below 2^-30 of the sum. Rows that are the same, bit by bit, as the one before are known
+//! to be, and their differences are zero.
+
+use super::lines::{Number, threes};
+use super::{Bench, LANES, Sums, Work, double, number};
+use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+
+/// Entries of a line.
+const LINE: usize = <f32 as Number>::LINE;
+/// Most entries of a stretch: L = 64 lines.
+const STRETCH: usize = 64 * LINE;
+/// Bits of 2^56.
+const HUGE: u32 = (56 + 127) << 23;
+/// 2^-110.
+const TINY: f64 = f64::from_bits((1023 - 110) << 52);
+
+/// Entries of a stretch: all checkpoints of one take at most a megabyte, but at least 256 entries.
+fn stretch(count: usize) -> usize {
+    ((1 << 18) / count.max(1) / LINE * LINE).clamp(256, STRETCH)
+}
+
+/// Sums of d^2 over `rows` (one slice of equal length per checkpoint). Cost O(S^2 n/2).
+pub(crate) fn compare(rows: &[&[f32]], work: &mut Work) {
+    compare_with(Arch::new(), rows, work);
+}
+
+/// [`compare`] with a given instruction set.
+pub(super) fn compare_with(arch: Arch, rows: &[&[f32]], work: &mut Work) {
+    let (count, len) = (rows.len(), rows.first().map_or(0, |r| r.len()));
+    let Work { sums, bench: Bench { singles: packed, doubles } } = work;
+    sums.clear(count, false);
+    let wide = stretch(count);
+    // One more row of zeros, and up to two to make threes.
+    let size = (count + 1).next_multiple_of(3) * wide;
+    if packed.len() != size {
+        packed.clear();
+        packed.resize(size, 0.0);
+    }
+    let mut classes = vec![usize::MAX; (count + 1).next_multiple_of(3)];
+    for (index, from) in (0..len).step_by(wide).enumerate() {
+        let used = wide.min(len - from);
+        let half = index % 2 * LANES;
+        let top = arch.dispatch(Pack { rows, from, used, packed, wide });
+        if top >= HUGE {
+            double::add_stretch(arch, rows, from..from + used, half, doubles, sums);
+            continue;
+        }
+        for s in 0..count {
+            let same = s > 0 && bits(&rows[s][from..from + used]) == bits(&rows[s - 1][from..from + used]);
+            classes[s] = if same { classes[s - 1] } else { s };
+        }
+        let whole = used.next_multiple_of(LINE);
+        arch.dispatch(Stretch { packed, wide, whole, classes: &classes, count, half, sums });
+    }
+}
+
+fn bits(row: &[f32]) -> &[u32] {
+    pulp::bytemuck::cast_slice(row)
+}
+
+/// Copies a stretch of all rows side by side, zeros behind them to the end of a line; returns the bits of the largest size.
+struct Pack<'a> {
+    rows: &'a [&'a [f32]],
+    from: usize,
+    used: usize,
+    packed: &'a mut [f32],
+    wide: usize,
+}
+
+impl NullaryFnOnce for Pack<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn call(self) -> u32 {
+        let mut top = [0_u32; LINE];
+        let used = self.used;
+        for (row, out) in self.rows.iter().zip(self.packed.chunks_exact_mut(self.wide)) {
+            out[..used].copy_from_slice(&row[self.from..self.from + used]);
+            out[used..used.next_multiple_of(LINE)].fill(0.0);
+            for line in out[..used.next_multiple_of(LINE)].as_chunks::<LINE>().0 {
+                for l in 0..LINE {
+                    top[l] = top[l].max(line[l].to_bits() & 0x7fff_ffff);
+                }
+            }
+        }
+        top.into_iter().fold(0, u32::max)
+    }
+}
+
+/// One stretch of all checkpoints.
+struct Stretch<'a> {
+    packed: &'a [f32],
+    wide: usize,
+    whole: usize,
+    /// Rows of one class are the same bit by bit.
+    classes: &'a [usize],
+    count: usize,
+    half: usize,
+    sums: &'a mut Sums,
+}
+
+impl<'a> Stretch<'a> {
+    #[inline(always)]
+    fn row(&self, i: usize) -> &'a [f32] {
+        &self.packed[i * self.wide..i * self.wide + self.whole]
+    }
+}
+
+impl WithSimd for Stretch<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for b in 0..(self.count + 1).div_ceil(3) {
+            for a in 0..=b {
+                if self.classes[3 * a] == self.classes[3 * b + 2] {
+                    continue;
+                }
+                let left = [self.row(3 * a), self.row(3 * a + 1), self.row(3 * a + 2)];
+                let right = [self.row(3 * b), self.row(3 * b + 1), self.row(3 * b + 2)];
+                let second = threes::<S, f32>(simd, left, right);
+                for i in 0..3 {
+                    for j in 0..3 {
+                        let (k, t) = (3 * a + i, 3 * b + j);
+                        let Some(at) = number(self.count, k, t) else { continue };
+                        let mut parts = f32::parts(&second[i][j]);
+                        if (parts[0] + parts[1]) + (parts[2] + parts[3]) < TINY && self.classes[k] != self.classes[t] {
+                            parts = double::parts(left[i], right[j]);
+                        }
+                        self.sums.add(at, self.half, parts);
+                    }
+                }
+            }
+        }
+    }
+}
