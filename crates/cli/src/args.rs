@@ -94,22 +94,29 @@ pub enum Digits {
     F64,
 }
 
-/// Flags of `age`.
+/// What is changed in each quench that knows the field.
 #[derive(Args, Debug)]
-pub struct Age {
-    /// Systems or named quenches (`glasslab systems`, `glasslab presets`); all flags below apply to each of them.
-    #[arg(value_name = "SYSTEM")]
-    pub systems: Vec<String>,
+pub struct Altered {
     /// Data set of the networks: a name from `glasslab datasets`, or a folder of IDX or CIFAR files.
     #[arg(long, value_name = "NAME|DIR")]
     pub data: Option<String>,
+    /// Width of the networks that have one (ResNet-18: channels of the first blocks, 64; Small Net: a factor, 1).
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    pub width: Option<String>,
+    /// Safetensors file with the weights that the networks start from: kept by a run, or exported from elsewhere under the same
+    /// names (layer1.weight, ...).
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<String>,
+    /// Keep the last weights of each replica, in weights/QUENCH/replicaR/stepN.safetensors of the run.
+    #[arg(long)]
+    pub keep_weights: bool,
     /// Replicas (seeds) of each realisation.
     #[arg(long, value_name = "R")]
     pub replicas: Option<i64>,
     /// Realisations of the disorder (glasses).
     #[arg(long, value_name = "S")]
     pub samples: Option<i64>,
-    /// Steps.
+    /// Steps; the observation times become those of the default grid.
     #[arg(long, value_name = "N")]
     pub steps: Option<i64>,
     /// Learning rate (SGD).
@@ -136,6 +143,17 @@ pub struct Age {
     /// Seed of all random streams.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+}
+
+/// Flags of `age`.
+#[derive(Args, Debug)]
+pub struct Age {
+    /// Systems or named quenches (`glasslab systems`, `glasslab presets`); all flags below apply to each of them.
+    #[arg(value_name = "SYSTEM")]
+    pub systems: Vec<String>,
+    /// What is changed in them.
+    #[command(flatten)]
+    pub altered: Altered,
     /// Where it goes.
     #[command(flatten)]
     pub place: Place,
@@ -144,12 +162,12 @@ pub struct Age {
 /// Flags of `run`.
 #[derive(Args, Debug)]
 pub struct Run {
-    /// A plan file, or the name of a preset.
+    /// A plan file, or the name of a preset; the flags below change it.
     #[arg(value_name = "PLAN")]
     pub plan: String,
-    /// Seed of all random streams, instead of the plan's.
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    /// What is changed in it.
+    #[command(flatten)]
+    pub altered: Altered,
     /// Where it goes.
     #[command(flatten)]
     pub place: Place,

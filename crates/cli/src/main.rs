@@ -1,6 +1,7 @@
 //! The command line of glasslab: parses, calls the laboratory, prints; no physics here.
 #![forbid(unsafe_code)]
 
+mod altered;
 mod args;
 mod output;
 mod progress;

@@ -119,3 +119,57 @@ fn divergence_is_reported_per_replica() {
     let json: String = String::from_utf8(output.stdout).unwrap();
     assert!(json.contains("\"diverged\""), "{json}");
 }
+
+/// Images, labels, classes and weights that do not fit the network or each other: refused before any training.
+#[test]
+fn images_and_weights_that_do_not_fit_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = dir.path();
+    let record = |labels: &[u8]| [labels, &[7; 3072][..]].concat();
+    let folder = |name: &str, file: &str, bytes: Vec<u8>| {
+        std::fs::create_dir(d.join(name)).unwrap();
+        std::fs::write(d.join(name).join(file), bytes).unwrap();
+    };
+    let many = |classes: u8| (0..20).flat_map(|i| record(&[i % classes])).collect::<Vec<u8>>();
+    folder("ten", "data_batch_1.bin", many(10));
+    folder("eleven", "data_batch_1.bin", many(11));
+    folder("cut", "data_batch_1.bin", many(10)[..50_000].to_vec());
+    folder("hundred", "train.bin", (0..20).flat_map(|i| record(&[i, 5 * i])).collect());
+    refused(d, &["age", "small-net", "--data", "digits"], &["data", "8 x 8", "16 x 16"]);
+    refused(d, &["age", "small-net", "--data", "eleven"], &["data_batch_1.bin", "record 10 has label 10", "0 to 9"]);
+    refused(d, &["age", "resnet18", "--data", "cut"], &["data_batch_1.bin", "50000 bytes", "truncated"]);
+    refused(d, &["age", "small-net", "--data", "ten", "--batch", "21"], &["batch", "21", "at most 20"]);
+    let kept = |network: &str, data: &str, out: &str| {
+        let words = ["age", network, "--data", data, "--width", "1", "--batch", "4", "--steps", "2", "--replicas", "1"];
+        let output = glasslab(d, &[&words[..], &["--keep-weights", "--out", out]].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        format!("{out}/weights/{network}/replica0/step2.safetensors")
+    };
+    let weights = kept("small-net", "ten", "kept");
+    let from = |words: &[&'static str], file: &str, expected: &[&str]| {
+        let words: Vec<&str> = [&["age"], words, &["--batch", "4", "--weights", file]].concat();
+        refused(d, &words, &[expected, &[file]].concat());
+    };
+    from(
+        &["small-net", "--data", "ten", "--width", "2"],
+        &weights,
+        &["layer1.weight", "[10, 3, 5, 5] where [20, 3, 5, 5]"],
+    );
+    from(&["small-net", "--data", "mnist"], &weights, &["[10, 3, 5, 5] where [10, 1, 5, 5]", "image shape"]);
+    from(&["toy", "--data", "ten"], &weights, &["layer3.weight", "no place"]);
+    from(&["small-net", "--data", "ten"], "nowhere.safetensors", &["cannot be read"]);
+    let residual = kept("resnet18", "ten", "residual");
+    from(&["resnet18", "--data", "hundred", "--width", "1"], &residual, &["layer41.weight", "[10, 8] where [100, 8]"]);
+    let whole = std::fs::read(d.join(&weights)).unwrap();
+    let mut bytes = whole.clone();
+    let last = bytes.len() - 8;
+    bytes[last..].copy_from_slice(&f64::NAN.to_le_bytes());
+    std::fs::write(d.join("nan.safetensors"), bytes).unwrap();
+    from(&["small-net", "--data", "ten"], "nan.safetensors", &["holds NaN"]);
+    std::fs::write(d.join("cut.safetensors"), &whole[..last]).unwrap();
+    from(&["small-net", "--data", "ten"], "cut.safetensors", &["truncated"]);
+    // What fits is taken.
+    let words = ["age", "small-net", "--data", "ten", "--batch", "4", "--steps", "2", "--replicas", "1", "--out", "on"];
+    let output = glasslab(d, &[&words[..], &["--weights", &weights]].concat());
+    assert!(output.status.success(), "{}", said(&output));
+}

@@ -120,6 +120,12 @@ pub trait System: Send + Sync {
         0
     }
 
+    /// Bytes that its native Stepper and its measurements take besides positions and momenta (gradients, values of the layers),
+    /// about.
+    fn working_memory(&self, _job: &Job) -> u64 {
+        0
+    }
+
     /// The sources of the model.
     fn citations(&self) -> &'static [Citation] {
         &[]

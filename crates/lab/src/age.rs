@@ -8,7 +8,7 @@ use toml::{Table, Value};
 /// What a user changes on the command line; each change applies to every quench that knows the field.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// Fields of the quench: replicas, samples, steps, precision.
+    /// Fields of the quench: replicas, samples, steps, precision, keep_weights.
     pub quench: Vec<(String, Value)>,
     /// Fields of the method.
     pub method: Vec<(String, Value)>,
@@ -70,17 +70,29 @@ pub fn age_plan(systems: &[String], changes: &Changes) -> Result<Plan, Vec<Compl
         table.insert("quench".to_owned(), Value::Array(chosen));
         table.insert("name".to_owned(), Value::String(format!("age-{}", systems.join("-")).chars().take(60).collect()));
     }
-    if let Some(seed) = changes.seed {
-        match i64::try_from(seed) {
-            Ok(seed) => drop(table.insert("seed".to_owned(), Value::Integer(seed))),
-            Err(_) => complaints.push(Complaint::new("seed", seed, format!("give at most {}", i64::MAX))),
-        }
-    }
+    reseed(&mut table, changes, &mut complaints);
     if !complaints.is_empty() {
         return Err(complaints);
     }
     apply(&mut table, changes, &mut complaints);
     if complaints.is_empty() { Plan::from_table(&table) } else { Err(complaints) }
+}
+
+/// A plan as text, with the changes applied.
+pub fn changed_plan(text: &str, changes: &Changes) -> Result<Plan, Vec<Complaint>> {
+    let mut table = crate::plan::table(text)?;
+    let mut complaints = Vec::new();
+    reseed(&mut table, changes, &mut complaints);
+    apply(&mut table, changes, &mut complaints);
+    if complaints.is_empty() { Plan::from_table(&table) } else { Err(complaints) }
+}
+
+fn reseed(table: &mut Table, changes: &Changes, complaints: &mut Vec<Complaint>) {
+    let Some(seed) = changes.seed else { return };
+    match i64::try_from(seed) {
+        Ok(seed) => drop(table.insert("seed".to_owned(), Value::Integer(seed))),
+        Err(_) => complaints.push(Complaint::new("seed", seed, format!("give at most {}", i64::MAX))),
+    }
 }
 
 fn apply(table: &mut Table, changes: &Changes, complaints: &mut Vec<Complaint>) {

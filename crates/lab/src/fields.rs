@@ -80,6 +80,10 @@ impl<'a> Fields<'a> {
         self.typed(name, default, "a number", as_number).unwrap_or(f64::NAN)
     }
 
+    pub(crate) fn flag(&mut self, name: &'static str, default: Option<bool>) -> bool {
+        self.typed(name, default, "true or false", Toml::as_bool).unwrap_or_default()
+    }
+
     pub(crate) fn word(&mut self, name: &'static str, default: Option<&str>, words: &[&str]) -> String {
         let kind = format!("one of {}", words.join(", "));
         let read = |v: &Toml| v.as_str().filter(|w| words.contains(w)).map(str::to_owned);

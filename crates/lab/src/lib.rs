@@ -31,7 +31,7 @@ mod summary;
 pub mod sweep;
 mod unstarted;
 
-pub use age::{Changes, age_plan, toml_value};
+pub use age::{Changes, age_plan, changed_plan, toml_value};
 pub use error::{LabError, plan_error};
 pub use glasslab_core as core;
 pub use glasslab_glasses::packing::Protocol;

@@ -35,6 +35,8 @@ pub struct Quench {
     pub steps: u64,
     /// Arithmetic of native kernels.
     pub precision: Precision,
+    /// Keep the last weights (positions and running statistics) of each replica in the run directory.
+    pub keep_weights: bool,
     /// Parameters of the System.
     pub parameters: BTreeMap<String, Value>,
     /// The dynamics.
@@ -168,6 +170,7 @@ fn read_quench(table: &Table, path: &str) -> Result<Quench, Vec<Complaint>> {
         "f32" => Precision::F32,
         _ => Precision::F64,
     };
+    let keep_weights = fields.flag("keep_weights", Some(false));
     let mut given = BTreeMap::new();
     if let Some(table) = fields.table("parameters") {
         for (key, value) in table {
@@ -209,7 +212,8 @@ fn read_quench(table: &Table, path: &str) -> Result<Quench, Vec<Complaint>> {
         read_grid(&empty, "grid", steps).expect("defaults are fine")
     });
     let complaints = fields.finish();
-    let quench = Quench { name, label, system, replicas, samples, steps, precision, parameters, method, grid };
+    let quench =
+        Quench { name, label, system, replicas, samples, steps, precision, keep_weights, parameters, method, grid };
     if complaints.is_empty() { Ok(quench) } else { Err(complaints) }
 }
 

@@ -5,7 +5,8 @@ use crate::registry;
 use crate::unstarted::Unstarted;
 use glasslab_core::parameter::Build;
 use glasslab_core::{
-    Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Space, State, Stepper, Streams, System, View,
+    Array, Block, Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Precision, Slice, Space, State, Stepper,
+    Streams, System, View,
 };
 use glasslab_observe::{Energies, Inherent, Noise, Norms, Scattering, TwoTime};
 use std::path::Path;
@@ -22,6 +23,10 @@ pub struct Quenching {
     /// Steps between calls of `advance` that keep the program responsive, from measured speed.
     stride: u64,
     moved_by: &'static str,
+    /// Bytes of positions, momenta and forces.
+    held: u64,
+    /// Bytes that moving and measuring take at a time.
+    working: u64,
 }
 
 /// How long the loop may be deaf to an interruption, about.
@@ -57,7 +62,7 @@ impl Quenching {
         let streams = Streams::new(seed ^ glasslab_core::random::fnv1a(plan.name.as_bytes()));
         let mut systems = Vec::new();
         let mut members = Vec::new();
-        let mut moved_by = "";
+        let (mut moved_by, mut held, mut working) = ("", 0, 0);
         for sample in 0..plan.samples {
             let build = Build { streams, sample, folder: folder.to_owned(), precision: plan.precision };
             let system = (entry.build)(&parameters, &build)?;
@@ -84,6 +89,14 @@ impl Quenching {
                     (made?, "generic")
                 }
             };
+            let (n, r) = (member.dof() as u64, member.replicas() as u64);
+            // A generic Stepper works in f64 and keeps a force of each replica.
+            held += match (by, plan.precision) {
+                ("native", Precision::F32) => 2 * 4 * n * r,
+                ("native", Precision::F64) => 2 * 8 * n * r,
+                _ => 3 * 8 * n * r,
+            };
+            working = system.working_memory(&job).max(working);
             members.push(member);
             moved_by = by;
             systems.push(system);
@@ -108,7 +121,7 @@ impl Quenching {
         if let Some(noise) = Noise::new(waiting, &plan.method, &view) {
             observers.push(Box::new(noise));
         }
-        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1, moved_by })
+        Ok(Self { plan: plan.clone(), systems, stepper, observers, stride: 1, moved_by, held, working })
     }
 
     /// The same quench with nobody watching: it ends on the same bits.
@@ -120,8 +133,9 @@ impl Quenching {
     pub fn memory(&self) -> u64 {
         let observers: u64 = self.observers.iter().map(|o| o.memory()).sum();
         let systems: u64 = self.systems.iter().map(|s| s.memory()).sum();
-        // Positions, momenta and forces of each replica.
-        observers + systems + 3 * 8 * (self.stepper.dof() * self.stepper.replicas()) as u64
+        // A checkpoint copies what observers and Stepper hold, and writes the latter from one buffer through another; it does
+        // not meet a step or a measurement.
+        observers + systems + self.held + self.working.max(observers + 3 * self.held)
     }
 
     /// The Stepper.
@@ -215,6 +229,20 @@ impl Quenching {
             observer.load(&state.part(&format!("observer/{}", observer.name())))?;
         }
         Ok(())
+    }
+
+    /// Positions and buffers of a replica, block by block, in the precision of the run.
+    pub fn weights(&self, replica: usize) -> Vec<(Block, Array)> {
+        let cut = |(block, values): (Block, &Slice<'_>)| {
+            let part = match values {
+                Slice::F32(x) => Array::F32(x[block.range.clone()].to_vec()),
+                Slice::F64(x) => Array::F64(x[block.range.clone()].to_vec()),
+            };
+            (block, part)
+        };
+        let (x, buffers) = (self.stepper.positions(replica), self.stepper.buffers(replica));
+        let blocks = self.system().layout().into_iter().map(|b| cut((b, &x)));
+        blocks.chain(self.system().buffers().into_iter().map(|b| cut((b, &buffers)))).collect()
     }
 
     /// What was measured so far, with the facts that a reader needs.

@@ -268,6 +268,11 @@ fn run_quench(
     let dataset = quenching.records();
     dir.write_records(&quench.name, &dataset)?;
     if quenching.is_done() {
+        if quench.keep_weights {
+            for replica in 0..quenching.stepper().replicas() {
+                dir.write_weights(&quench.name, replica, quenching.step(), &quenching.weights(replica))?;
+            }
+        }
         log.manifest.quenches[i].more.insert("complete".to_owned(), true.into());
     }
     log.write(dir)?;

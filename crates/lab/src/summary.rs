@@ -2,8 +2,9 @@
 
 use crate::plan::{Plan, Quench};
 use crate::quench::method_words;
+use crate::registry;
 use glasslab_core::sum::mean_and_error;
-use glasslab_core::{Dataset, Precision, Space, Streams};
+use glasslab_core::{Dataset, Precision, Space, Streams, Value};
 use glasslab_observe::verdict::Estimate;
 use glasslab_observe::{Class, Curves, Evidence, Verdict, drift_fractions, judge};
 use serde::Serialize;
@@ -111,6 +112,8 @@ pub struct QuenchSummary {
     pub label: String,
     /// System.
     pub system: String,
+    /// Its data and whatever else of its parameters is not the default, in words.
+    pub parameters: String,
     /// Dynamics, in words.
     pub method: String,
     /// Degrees of freedom N, all weights and biases counted.
@@ -189,6 +192,7 @@ impl QuenchSummary {
     pub fn rows(&self) -> Vec<(&'static str, String)> {
         let unit = &self.unit_of_time;
         let mut rows = vec![
+            ("system", [self.system.as_str(), &self.parameters].join(", ").trim_end_matches(", ").to_owned()),
             ("dynamics", self.method.clone()),
             ("degrees of freedom N", self.dof.to_string()),
             ("replicas", self.replicas.to_string()),
@@ -264,11 +268,26 @@ fn at(data: &Dataset, name: &str, last: bool) -> Option<Mean> {
     Mean::of(values.chunks(times).map(|r| r[t]))
 }
 
+fn parameter_words(quench: &Quench) -> String {
+    let defaults = registry::find(&quench.system).map(|e| (e.parameters)()).unwrap_or_default();
+    let shown = |name: &str, value: &Value| {
+        let default = defaults.iter().find(|p| p.name == name).map(|p| &p.default);
+        name == "data" || default != Some(value)
+    };
+    let words = quench.parameters.iter().filter(|(n, v)| shown(n, v)).map(|(n, v)| match v {
+        Value::Text(text) => format!("{n} {text}"),
+        v => format!("{n} {v}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
 fn one(plan: &Plan, quench: &Quench, data: &Dataset) -> QuenchSummary {
     let energy_name = if data.get("train_loss").is_some() { "train_loss" } else { "energy" };
     let verdict = verdict(plan, quench, data);
     let unit_of_time = attribute(data, "unit_of_time");
-    let fits = row(data, "train_error").and_then(|(times, values)| {
+    // On a part of the samples nobody knows.
+    let whole = !matches!(quench.parameters.get("loss_samples"), Some(Value::Integer(1..)));
+    let fits = row(data, "train_error").filter(|_| whole).and_then(|(times, values)| {
         let last: Vec<f64> = values.chunks(times).map(|r| r[times - 1]).collect();
         last.iter().all(|e| e.is_finite()).then(|| last.iter().all(|e| *e == 0.0))
     });
@@ -277,6 +296,7 @@ fn one(plan: &Plan, quench: &Quench, data: &Dataset) -> QuenchSummary {
         name: quench.name.clone(),
         label: quench.label.clone(),
         system: quench.system.clone(),
+        parameters: parameter_words(quench),
         method: method_words(&quench.method),
         dof: attribute(data, "dof").parse().unwrap_or(0),
         replicas: quench.replicas * quench.samples,

@@ -1,21 +1,26 @@
 //! A network on its training set is a System: x = weights and biases, E = mean training loss.
 
+mod measured;
+
 use crate::data::{Augmentation, Training};
 use crate::kernels::Real;
-use crate::network::{Network, Sums, Tape};
-use crate::stepper::Native;
+use crate::network::Network;
+use crate::start::Start;
+use crate::stepper::{self, Native};
 use crate::zoo::Dense;
 use glasslab_core::*;
-use rayon::prelude::*;
+use measured::NONE;
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Samples that run through the layers together: many share the packing of a dense layer's weights, few images stay in
 /// cache.
 const CHUNK: usize = 256;
 pub(crate) const IMAGES: usize = 16;
-/// Groups of chunks whose gradients are summed apart, whatever the number of threads.
-const GROUPS: usize = 4;
+
+/// Arrays as large as the values of the layers that a pass forward and back holds at a time: outputs, slopes, padded copies.
+const VALUES: u64 = 2;
 
 /// Most bytes that the values of one batch may take where it has to go through the network as a whole: 16 GiB.
 const MOST: u64 = 16 << 30;
@@ -39,8 +44,12 @@ pub struct Trained {
     pub(crate) dense: Option<Dense>,
     /// Samples that the gradient noise is measured on; 0: all.
     pub(crate) noise_samples: usize,
+    /// Samples of each split that losses and errors are measured on; 0: all.
+    pub(crate) loss_samples: usize,
     /// What the mini-batches of its own SGD go through.
     pub(crate) augmentation: Augmentation,
+    /// Where all replicas start, if not at weights drawn for each.
+    pub(crate) start: Option<Start>,
 }
 
 impl Trained {
@@ -55,13 +64,40 @@ impl Trained {
         if network.dof() >= 1 << 31 {
             return Err(Fault::input(field, network.dof(), "give a smaller one: a network has less than 2^31 weights"));
         }
+        Ok(Self::new(name, citations, network, training, None))
+    }
+
+    /// As it is, measured on all samples, nothing augmented, weights drawn for each replica.
+    pub(crate) fn new(
+        name: &'static str,
+        citations: &'static [Citation],
+        network: Network,
+        training: Training,
+        dense: Option<Dense>,
+    ) -> Self {
         let augmentation = Augmentation::default();
-        Ok(Self { name, citations, network, training, dense: None, noise_samples: 0, augmentation })
+        Self { name, citations, network, training, dense, noise_samples: 0, loss_samples: 0, augmentation, start: None }
     }
 
     /// The same, its gradient noise measured on `samples` training samples, evenly spaced in the training set, in place of all (0).
     pub fn with_noise_samples(self, samples: usize) -> Self {
         Self { noise_samples: samples, ..self }
+    }
+
+    /// The same, its losses and errors (`evaluate`) measured on `samples` evenly spaced samples of each split, in place of all (0).
+    pub fn with_loss_samples(self, samples: usize) -> Self {
+        Self { loss_samples: samples, ..self }
+    }
+
+    /// The same, all replicas starting from the weights (and running statistics) of a safetensors file: see [`Start::read`].
+    pub fn with_weights(self, path: &Path) -> Result<Self, Fault> {
+        let start = Start::read(path, &self.network)?;
+        Ok(Self { start: Some(start), ..self })
+    }
+
+    /// Buffers (running statistics) before the first step.
+    pub fn initial_buffers(&self) -> Vec<f64> {
+        self.start.as_ref().map_or_else(|| self.network.initial_buffers(), |start| start.buffers.clone())
     }
 
     /// The same, with the images of the mini-batches of SGD moved at random. Fails unless it is a network of image layers (chains
@@ -76,15 +112,6 @@ impl Trained {
             return Err(Fault::input("crop", augmentation.crop, fix));
         }
         Ok(Self { augmentation, ..self })
-    }
-
-    /// The samples that the noise is measured on: number k of M is k P/M, rounded down.
-    fn noisy(&self) -> Vec<u32> {
-        let (all, some) = (self.training.len(), self.noise_samples);
-        if some == 0 || some >= all {
-            return self.training.all();
-        }
-        (0..some as u64).map(|k| (k * all as u64 / some as u64) as u32).collect()
     }
 
     pub(crate) fn check_batch(&self, batch: &[u32]) -> Result<(), Fault> {
@@ -123,89 +150,6 @@ impl Trained {
         self.training.gather(&self.training.all(), &mut inputs, &mut labels);
         Ok(Cow::Owned(self.network.frozen(&self.network.settled(x, &inputs, labels.len()))))
     }
-
-    /// Sums over the samples `batch`, chunk by chunk; the gradient's sum [N] in f64 where asked for.
-    fn sums<T: Real>(&self, network: &Network, x: &[T], batch: &[u32], squares: bool) -> (Sums, Vec<f64>) {
-        let n = network.dof();
-        let together = if network.couples() { batch.len() } else { self.together() };
-        let chunks = batch.len().div_ceil(together);
-        let group = chunks.div_ceil(GROUPS).max(1) * together;
-        let parts: Vec<(Sums, Vec<f64>)> = batch
-            .par_chunks(group)
-            .map(|part| {
-                let (mut total, mut gradient) = (Sums::default(), vec![0.0; n]);
-                let (mut inputs, mut labels, mut local) = (Vec::new(), Vec::new(), vec![T::ZERO; n]);
-                let mut tape = Tape::default();
-                for chunk in part.chunks(together) {
-                    self.training.gather(chunk, &mut inputs, &mut labels);
-                    local.fill(T::ZERO);
-                    add(&mut total, network.chunk(x, &inputs, &labels, Some(&mut local), squares, &mut tape));
-                    for (g, l) in gradient.iter_mut().zip(&local) {
-                        *g += l.to_f64();
-                    }
-                }
-                (total, gradient)
-            })
-            .collect();
-        let mut parts = parts.into_iter();
-        let (mut total, mut gradient) = parts.next().unwrap_or_default();
-        for (sums, part) in parts {
-            add(&mut total, sums);
-            for (g, p) in gradient.iter_mut().zip(part) {
-                *g += p;
-            }
-        }
-        (total, gradient)
-    }
-
-    fn evaluation<T: Real>(&self, x: &[T], buffers: Slice<'_>, split: Split) -> Result<Evaluation, Fault> {
-        let network = self.settled(x, buffers)?;
-        let data = &self.training.data;
-        let lookup = data.lookup::<T>();
-        let samples = match split {
-            Split::Train => self.training.len(),
-            Split::Test => data.test.len(),
-        };
-        let row = |i: usize| if split == Split::Train { self.training.rows[i] as usize } else { i };
-        let labels = if split == Split::Train { &self.training.labels } else { &data.test.labels };
-        let starts: Vec<usize> = (0..samples).step_by(self.together()).collect();
-        let parts: Vec<Sums> = starts
-            .into_par_iter()
-            .map_init(Tape::default, |tape, from| {
-                let to = (from + self.together()).min(samples);
-                let mut inputs = Vec::with_capacity((to - from) * data.inputs());
-                for i in from..to {
-                    data.append(&lookup, split, row(i), &mut inputs);
-                }
-                network.chunk(x, &inputs, &labels[from..to], None, false, tape)
-            })
-            .collect();
-        let mut total = Sums::default();
-        parts.into_iter().for_each(|p| add(&mut total, p));
-        Ok(Evaluation { loss: total.loss / samples as f64, error: total.wrong as f64 / samples as f64, samples })
-    }
-
-    fn moments<T: Real>(&self, x: &[T], buffers: Slice<'_>) -> Result<NoiseMoments, Fault> {
-        let network = self.settled(x, buffers)?;
-        let some = self.noisy();
-        let (sums, mut gradient) = self.sums(&network, x, &some, true);
-        let p = some.len() as f64;
-        gradient.iter_mut().for_each(|g| *g /= p);
-        let mean_squared = sum::dot(&gradient, &gradient);
-        let sample_trace = if some.len() < 2 { 0.0 } else { (sums.squares - p * mean_squared).max(0.0) / (p - 1.0) };
-        // max() would hide a NaN.
-        let sample_trace = if sums.squares.is_nan() { f64::NAN } else { sample_trace };
-        // Over a part of the samples |g|^2 comes out too large by the variance of the mean.
-        let all = self.training.len();
-        let mean_squared = mean_squared - sample_trace / p * (1.0 - p / all as f64);
-        Ok(NoiseMoments { samples: all, sample_trace, mean_squared })
-    }
-}
-
-fn add(total: &mut Sums, part: Sums) {
-    total.loss += part.loss;
-    total.wrong += part.wrong;
-    total.squares += part.squares;
 }
 
 impl System for Trained {
@@ -223,12 +167,15 @@ impl System for Trained {
 
     fn energy(&self, x: &[f64]) -> Result<f64, Fault> {
         Fault::check_len("positions", self.dof(), x.len())?;
-        Ok(self.evaluation(x, NONE, Split::Train)?.loss)
+        Ok(self.evaluation(x, NONE, Split::Train, 0)?.loss)
     }
 
     fn initial(&self, streams: Streams, replica: u64, x: &mut [f64]) -> Result<(), Fault> {
         Fault::check_len("positions", self.dof(), x.len())?;
-        self.network.initial(streams, replica, x);
+        match &self.start {
+            Some(start) => x.copy_from_slice(&start.x),
+            None => self.network.initial(streams, replica, x),
+        }
         Ok(())
     }
 
@@ -249,7 +196,32 @@ impl System for Trained {
     }
 
     fn memory(&self) -> u64 {
-        self.training.data.memory()
+        let start = self.start.as_ref().map_or(0, |s| 8 * (s.x.len() + s.buffers.len()));
+        self.training.data.memory() + start as u64
+    }
+
+    /// For a step: one gradient for each group of samples and the values of the layers, forward and back, for each replica that moves
+    /// at a time. For the noise: sums in f64 and in the arithmetic of the run for each group. They do not overlap.
+    fn working_memory(&self, job: &Job) -> u64 {
+        let size = match job.precision {
+            Precision::F32 => 4,
+            Precision::F64 => 8,
+        };
+        let batch = match job.method {
+            Method::Sgd { batch, .. } => batch,
+            _ => self.training.len(),
+        };
+        let (n, values, threads) = (self.dof() as u64, self.network.values() as u64, rayon::current_num_threads());
+        let images = |samples: usize| VALUES * samples as u64 * values * size;
+        let moving = threads.min(job.replicas.clone().count()) as u64;
+        let (groups, held) = match &self.dense {
+            Some(_) => (1, batch),
+            None if self.network.couples() => (1, batch),
+            None => (batch.div_ceil(IMAGES).clamp(1, stepper::GROUPS), batch.min(threads * IMAGES)),
+        };
+        let step = moving * (groups as u64 * n * size + images(held));
+        let noise = measured::GROUPS as u64 * n * (8 + size) + images(threads * self.together());
+        step.max(noise)
     }
 
     fn citations(&self) -> &'static [Citation] {
@@ -288,68 +260,5 @@ impl System for Trained {
 
     fn tangent(&self) -> Option<&dyn Tangent> {
         Some(self)
-    }
-}
-
-impl Subsample for Trained {
-    fn samples(&self) -> usize {
-        self.training.len()
-    }
-
-    fn batch_energy_force(&self, x: &[f64], batch: &[u32], force: &mut [f64]) -> Result<f64, Fault> {
-        Fault::check_len("positions", self.dof(), x.len())?;
-        Fault::check_len("forces", self.dof(), force.len())?;
-        self.check_batch(batch)?;
-        if batch.is_empty() {
-            return Err(Fault::input("batch", "[]", "give at least one sample"));
-        }
-        self.check_room::<f64>(batch.len())?;
-        let (sums, gradient) = self.sums(&self.network, x, batch, false);
-        let b = batch.len() as f64;
-        for (f, g) in force.iter_mut().zip(gradient) {
-            *f = -g / b;
-        }
-        Ok(sums.loss / b)
-    }
-}
-
-impl Evaluate for Trained {
-    fn has_test(&self) -> bool {
-        !self.training.data.test.is_empty()
-    }
-
-    fn evaluate(&self, x: Slice<'_>, split: Split) -> Result<Option<Evaluation>, Fault> {
-        self.evaluate_with(x, NONE, split)
-    }
-
-    fn evaluate_with(&self, x: Slice<'_>, buffers: Slice<'_>, split: Split) -> Result<Option<Evaluation>, Fault> {
-        Fault::check_len("positions", self.dof(), x.len())?;
-        if split == Split::Test && !self.has_test() {
-            return Ok(None);
-        }
-        Ok(Some(match x {
-            Slice::F32(x) => self.evaluation(x, buffers, split)?,
-            Slice::F64(x) => self.evaluation(x, buffers, split)?,
-        }))
-    }
-}
-
-/// No buffers.
-const NONE: Slice<'static> = Slice::F64(&[]);
-
-impl GradientNoise for Trained {
-    /// tr S = (sum_mu |g_mu|^2 - P |g|^2)/(P - 1); the norms |g_mu| come from each layer's `sample_squares`, without
-    /// forming g_mu. Sums in f64. On a part of M samples: the same with M, and |g|^2 = |g_M|^2 - (tr S/M)(1 - M/P), unbiased if the
-    /// part is uniform (it can be negative). Checked by `noise_moments_match_pytorch`.
-    fn noise_moments(&self, x: Slice<'_>) -> Result<NoiseMoments, Fault> {
-        self.noise_moments_with(x, NONE)
-    }
-
-    fn noise_moments_with(&self, x: Slice<'_>, buffers: Slice<'_>) -> Result<NoiseMoments, Fault> {
-        Fault::check_len("positions", self.dof(), x.len())?;
-        match x {
-            Slice::F32(x) => self.moments(x, buffers),
-            Slice::F64(x) => self.moments(x, buffers),
-        }
     }
 }

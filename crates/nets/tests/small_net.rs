@@ -201,22 +201,6 @@ const CURVE: [(u64, f64); 8] = [
     (1874, 1.2814),
 ];
 
-/// The training files of CIFAR-10, unpacked; `None` if they are not beside the project.
-fn cifar() -> Option<tempfile::TempDir> {
-    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/cifar-10");
-    let folder = tempfile::tempdir().unwrap();
-    for i in 1..=5 {
-        let name = format!("data_batch_{i}.bin");
-        let (from, to) = (packed.join(format!("{name}.xz")), folder.path().join(name));
-        let script = "import lzma, sys; open(sys.argv[2], 'wb').write(lzma.open(sys.argv[1]).read())";
-        let done = std::process::Command::new("python3").arg("-c").arg(script).args([from, to]).status();
-        if !done.is_ok_and(|s| s.success()) {
-            return None;
-        }
-    }
-    Some(folder)
-}
-
 /// The end of the plateau, t_1: where the loss has fallen by 2 % of its value at the start, on the line through the two
 /// neighbouring points against log(step).
 fn first_time(losses: &[f64]) -> f64 {
@@ -241,10 +225,11 @@ fn the_plateau_of_the_authors_curve_ends_in_time() {
 #[test]
 #[ignore = "slow: trains five networks on CIFAR-10 for minutes"]
 fn slow_small_net_follows_the_authors_curve() {
-    let Some(folder) = cifar() else {
+    let folder = tempfile::tempdir().unwrap();
+    if !glasslab_testkit::shared::cifar_10(folder.path()) {
         eprintln!("SKIPPED: no ../shared/data/cifar-10, or no python3 to unpack it");
         return;
-    };
+    }
     let data = DataSet::open(&folder.path().display().to_string(), Path::new(".")).unwrap();
     assert_eq!(data.train.len(), 50_000);
     let training = Training::new(data, TrainingChoice::default(), Streams::new(1)).unwrap();

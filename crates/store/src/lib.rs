@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod atomic;
+mod bytes;
 pub mod checkpoint;
 pub mod claim;
 mod error;
@@ -10,6 +11,7 @@ mod lock;
 pub mod manifest;
 pub mod netcdf;
 mod run_dir;
+mod weights;
 
 pub use atomic::{create_folder, flush_folder, write_atomic};
 pub use checkpoint::{Checkpoints, Loaded};

@@ -5,8 +5,8 @@ use crate::checkpoint::Checkpoints;
 use crate::error::{damaged, io};
 use crate::lock::{Lock, is_lock};
 use crate::manifest::Manifest;
-use crate::{StoreError, read_dataset, write_dataset};
-use glasslab_core::Dataset;
+use crate::{StoreError, read_dataset, weights, write_dataset};
+use glasslab_core::{Array, Block, Dataset};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs;
@@ -18,6 +18,7 @@ const MANIFEST: &str = "manifest.json";
 const SUMMARY: &str = "summary.json";
 const RECORDS: &str = "records";
 const CHECKPOINT: &str = "checkpoint";
+const WEIGHTS: &str = "weights";
 const REPORT: &str = "report.html";
 
 /// A run directory to read from.
@@ -180,6 +181,21 @@ impl RunDir {
     /// Writes `report.html`.
     pub fn write_report(&self, html: &str) -> Result<(), StoreError> {
         write_atomic(&self.run.report_path(), html.as_bytes())
+    }
+
+    /// Writes `weights/<name>/replica<replica>/step<step>.safetensors`, one tensor for each block; `name` as in
+    /// [`RunDir::write_records`]. Such a folder of a replica is a series that `glasslab series` reads.
+    pub fn write_weights(
+        &self,
+        name: &str,
+        replica: usize,
+        step: u64,
+        blocks: &[(Block, Array)],
+    ) -> Result<(), StoreError> {
+        checked(name)?;
+        let folder = self.path().join(WEIGHTS).join(name).join(format!("replica{replica}"));
+        create_folder(&folder)?;
+        write_atomic(&folder.join(format!("step{step}.safetensors")), &weights::encode(blocks)?)
     }
 
     /// Writes any other file of the run, `figures/energy.svg`; both parts are made of letters, digits, `_`, `-`, `.`.

@@ -8,6 +8,7 @@ pub mod broken;
 pub mod forces;
 mod hessians;
 pub mod oracles;
+pub mod shared;
 pub mod steppers;
 pub mod toys;
 

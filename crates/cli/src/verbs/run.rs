@@ -4,7 +4,7 @@ use crate::args::{Common, Place, Run};
 use crate::output;
 use crate::progress::Bars;
 use anyhow::{Context, Result, bail};
-use glasslab_lab::{Plan, RunOptions, plan_error, plan_text};
+use glasslab_lab::{Plan, RunOptions, changed_plan, plan_error, plan_text};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,10 +15,8 @@ use std::time::Duration;
 /// Runs a plan file, or a preset by name.
 pub fn run(args: &Run, common: &Common) -> Result<ExitCode> {
     let (text, folder) = plan_text(&args.plan)?;
-    let mut plan = Plan::parse(&text).map_err(|c| plan_error(&args.plan, c))?;
-    if let Some(seed) = args.seed {
-        plan.seed = seed;
-    }
+    let changes = args.altered.changes(&folder)?;
+    let plan = changed_plan(&text, &changes).map_err(|c| plan_error(&args.plan, c))?;
     carry_out(&plan, &folder, &args.place, common)
 }
 

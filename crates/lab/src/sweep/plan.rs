@@ -281,7 +281,7 @@ fn name_of(quench: &Value) -> &str {
 }
 
 /// Plain fields of a quench.
-const QUENCH: &[&str] = &["system", "label", "replicas", "samples", "steps", "precision"];
+const QUENCH: &[&str] = &["system", "label", "replicas", "samples", "steps", "precision", "keep_weights"];
 
 /// Where a field is set: in the plan itself (`None`) or in these quenches; and the path from there.
 fn target<'a>(base: &Table, field: &'a str) -> Result<(Option<Vec<usize>>, Vec<&'a str>), Complaint> {

@@ -119,17 +119,34 @@ enum Answer {
     Silent(String),
 }
 
+/// How often an unknown complaint is heard before it is believed: a controller that dies under a question has many last words.
+const COMPLAINTS: usize = 4;
+
 fn call(program: &str, words: &[String]) -> Result<Answer, LabError> {
     let command = format!("{program} {}", words.join(" "));
-    let out = Command::new(program).args(words).output().map_err(|e| LabError::Slurm {
-        command: program.to_owned(),
-        said: format!("{e}: --on slurm needs the commands of Slurm (sbatch, squeue, scontrol) on this machine"),
-    })?;
-    let said = String::from_utf8_lossy(&out.stderr).trim().to_owned();
-    if out.status.success() {
-        return Ok(Answer::Said(String::from_utf8_lossy(&out.stdout).into_owned()));
+    let mut complaint = String::new();
+    for heard in 0..COMPLAINTS {
+        if heard > 0 {
+            std::thread::sleep(Duration::from_secs(2));
+        }
+        let out = Command::new(program).args(words).output().map_err(|e| LabError::Slurm {
+            command: program.to_owned(),
+            said: format!("{e}: --on slurm needs the commands of Slurm (sbatch, squeue, scontrol) on this machine"),
+        })?;
+        if out.status.success() {
+            return Ok(Answer::Said(String::from_utf8_lossy(&out.stdout).into_owned()));
+        }
+        complaint = String::from_utf8_lossy(&out.stderr).trim().to_owned();
+        if is_silence(&complaint) {
+            return Ok(Answer::Silent(complaint));
+        }
     }
-    let silent = [
+    Err(LabError::Slurm { command, said: complaint })
+}
+
+/// True for complaints that say that the controller is away, not that the question is wrong.
+fn is_silence(complaint: &str) -> bool {
+    let away = [
         "Unable to contact",
         "timed out",
         "onnection refused",
@@ -140,12 +157,10 @@ fn call(program: &str, words: &[String]) -> Result<Answer, LabError> {
         "not responding",
         "Communication connection failure",
         "standby mode",
+        "socket error",
+        "Connection reset",
     ];
-    if silent.iter().any(|s| said.contains(s)) {
-        Ok(Answer::Silent(said))
-    } else {
-        Err(LabError::Slurm { command, said })
-    }
+    away.iter().any(|words| complaint.contains(words))
 }
 
 impl Slurm {
@@ -341,6 +356,18 @@ pub fn run_slurm(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_controller_that_is_away_is_told_from_a_wrong_question() {
+        for away in [
+            "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+            "squeue: error: slurm_msg_sendto: address:port=127.0.0.1:1 msg_type=2003: Unexpected missing socket error",
+        ] {
+            assert!(is_silence(away), "{away}");
+        }
+        assert!(!is_silence("sbatch: error: invalid partition specified: nowhere"));
+        assert!(!is_silence("sbatch: error: Batch job submission failed: Invalid account"));
+    }
 
     #[test]
     fn the_array_is_sized_from_the_cost() {

@@ -11,6 +11,7 @@ mod kernel;
 
 use crate::data::Training;
 use crate::network::Tape;
+use crate::start::Start;
 use crate::trained::Trained;
 use curvature::{Matrix, Moving, Shared};
 use glasslab_core::*;
@@ -106,7 +107,9 @@ impl Trained {
             training,
             dense: self.dense.clone(),
             noise_samples: self.noise_samples,
+            loss_samples: self.loss_samples,
             augmentation: self.augmentation,
+            start: self.start.as_ref().map(|s| Start { x: s.x.clone(), buffers: Vec::new() }),
         })
     }
 

@@ -2,6 +2,7 @@
 //! swept by register tiles. Whole batches; tasks of fixed shape are spread over threads, so the bytes do not depend on them.
 #![allow(unsafe_code)]
 
+use super::planes::Planes;
 use super::tile::{Finish, Left, Step, Strided, sweep};
 use super::{Buffer, Real, padded};
 use pulp::{Arch, Simd, WithSimd};
@@ -14,90 +15,6 @@ const DEPTH: usize = 256;
 const ROWS: usize = 96;
 /// With at least as many blocks of columns, each has a single task.
 const ENOUGH: usize = 8;
-
-/// Lines of pixels of several samples: pixel (s, y, x) of line k is `planes[s sample + offsets[k] + y pitch + x step]`.
-pub(crate) struct Planes<'a, T> {
-    pub values: &'a [T],
-    /// Entries of a sample, and number of samples.
-    pub sample: usize,
-    pub samples: usize,
-    pub offsets: &'a [usize],
-    pub pitch: usize,
-    pub step: usize,
-    /// Pixels of a line: rows and columns.
-    pub grid: [usize; 2],
-}
-
-/// Neighbouring pixels of one row of a line.
-struct Run {
-    sample: usize,
-    y: usize,
-    x: usize,
-    /// Where they stand in the block, and how many they are.
-    to: usize,
-    len: usize,
-}
-
-impl<T: Real> Planes<'_, T> {
-    fn columns(&self) -> usize {
-        self.samples * self.grid[0] * self.grid[1]
-    }
-
-    /// The pixels `block`, counted sample by sample, row by row.
-    fn runs(&self, block: Range<usize>) -> Vec<Run> {
-        let [rows, columns] = self.grid;
-        let (mut runs, mut at) = (Vec::new(), block.start);
-        while at < block.end {
-            let (line, x) = (at / columns, at % columns);
-            let len = (columns - x).min(block.end - at);
-            runs.push(Run { sample: line / rows, y: line % rows, x, to: at - block.start, len });
-            at += len;
-        }
-        runs
-    }
-
-    fn check(&self) {
-        let most = self.offsets.iter().max().copied().unwrap_or(0);
-        let [rows, columns] = self.grid;
-        assert!(rows > 0 && columns > 0 && self.samples > 0, "there are pixels");
-        let last = (self.samples - 1) * self.sample + most + (rows - 1) * self.pitch + (columns - 1) * self.step;
-        assert!(last < self.values.len(), "planes fit their sizes");
-    }
-
-    /// Copies the pixels `runs` of lines `lines` into rows `stride` apart.
-    fn copy(&self, lines: Range<usize>, runs: &[Run], stride: usize, panel: &mut [T]) {
-        let width = runs.last().map_or(0, |r| r.to + r.len);
-        assert!(width <= stride && lines.len() * stride <= panel.len(), "the panel has room");
-        let starts: Vec<usize> =
-            runs.iter().map(|r| r.sample * self.sample + r.y * self.pitch + r.x * self.step).collect();
-        for (row, offset) in panel.chunks_exact_mut(stride).zip(&self.offsets[lines]) {
-            for (run, start) in runs.iter().zip(&starts) {
-                // SAFETY: `check` has seen that every pixel of every line lies in `values`, and `width` bounds the row.
-                unsafe {
-                    let from = self.values.as_ptr().add(start + offset);
-                    let to = row.as_mut_ptr().add(run.to);
-                    if self.step == 1 {
-                        if run.len.is_multiple_of(4) {
-                            for i in (0..run.len).step_by(4) {
-                                to.add(i)
-                                    .cast::<[T; 4]>()
-                                    .write_unaligned(from.add(i).cast::<[T; 4]>().read_unaligned());
-                            }
-                        } else {
-                            for i in 0..run.len {
-                                *to.add(i) = *from.add(i);
-                            }
-                        }
-                    } else {
-                        for i in 0..run.len {
-                            *to.add(i) = *from.add(i * self.step);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// out [rows, width] <- left [rows, depth] panel [depth, width], or plus what was there.
 struct Part<'a, T> {
@@ -238,12 +155,20 @@ pub(crate) fn convolve<T: Real>(
             }
             .run();
         }
-        for (i, out) in part.zip(out.chunks_exact(stride)) {
+        let lines = part.zip(out.chunks_exact(stride));
+        for (i, out) in lines {
             let bias = bias.map_or(T::ZERO, |b| b[i]);
             for run in &runs {
                 let at = run.sample * sample + i * row + start + run.y * pitch + run.x * step;
-                for (n, v) in out[run.to..run.to + run.len].iter().enumerate() {
+                let sums = &out[run.to..run.to + run.len];
+                if step == 1 {
                     // SAFETY: the last entry was checked above; blocks and rows are those of this task alone.
+                    let to = unsafe { std::slice::from_raw_parts_mut(values.at(at), run.len) };
+                    to.iter_mut().zip(sums).for_each(|(to, v)| *to = scale * *v + bias);
+                    continue;
+                }
+                for (n, v) in sums.iter().enumerate() {
+                    // SAFETY: as above.
                     unsafe { *values.at(at + n * step) = scale * *v + bias };
                 }
             }

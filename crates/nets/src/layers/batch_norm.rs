@@ -77,14 +77,29 @@ impl BatchNorm {
             let (mean, variance) = fixed.split_at(self.channels);
             return mean.iter().zip(variance).map(|(m, v)| [*m, *v]).collect();
         }
-        let count = (input.len() / self.channels) as f64;
+        // Plane by plane, as each is in cache; joined by the formula of Chan, Golub, LeVeque 1983.
         let of = |c: usize| {
-            let mean = self.planes(input, c).map(|p| lanes(p.len(), |i| p[i])).sum::<f64>() / count;
-            let centre = T::from_f64(mean);
-            let square = |p: &[T]| lanes(p.len(), |i| (p[i] - centre) * (p[i] - centre));
-            [mean, self.planes(input, c).map(square).sum::<f64>() / count]
+            let (mut mean, mut squares, mut seen) = (0.0, 0.0, 0.0);
+            for p in self.planes(input, c) {
+                let n = p.len() as f64;
+                let own = lanes(p.len(), |i| p[i]) / n;
+                let centre = T::from_f64(own);
+                let off = own - mean;
+                squares += lanes(p.len(), |i| (p[i] - centre) * (p[i] - centre)) + off * off * (seen * n / (seen + n));
+                mean += off * (n / (seen + n));
+                seen += n;
+            }
+            [mean, squares / seen]
         };
         (0..self.channels).into_par_iter().map(of).collect()
+    }
+
+    /// The statistics of the notes, or of the input if there are none.
+    fn noted<T: Real>(&self, input: &[T], notes: &[f64]) -> Vec<[f64; 2]> {
+        match notes.get(..2 * self.channels) {
+            Some(notes) => notes.as_chunks::<2>().0.to_vec(),
+            None => self.statistics(input),
+        }
     }
 
     fn inverse(variance: f64) -> f64 {
@@ -167,12 +182,29 @@ impl Layer for BatchNorm {
 
 impl<T: Real> Pass<T> for BatchNorm {
     fn forward(&self, x: &[T], input: &[T], output: &mut [T]) {
+        self.forward_noted(x, input, &[], output);
+    }
+
+    fn backward(&self, x: &[T], input: &[T], output: &[T], by_output: &[T], by_input: &mut [T]) {
+        self.backward_noted(x, input, output, by_output, &[], by_input);
+    }
+
+    fn gradient(&self, input: &[T], by_output: &[T], gradient: &mut [T]) {
+        self.gradient_noted(input, by_output, &mut Vec::new(), gradient);
+    }
+
+    /// The statistics [channels, 2]; the gradient adds its sums [channels, 2].
+    fn notes(&self, input: &[T]) -> Vec<f64> {
+        if self.fixed.is_some() { Vec::new() } else { self.statistics(input).into_flattened() }
+    }
+
+    fn forward_noted(&self, x: &[T], input: &[T], notes: &[f64], output: &mut [T]) {
         let (weight, bias) = x.split_at(self.channels);
         let affine = |(c, &[mean, variance]): (usize, &[f64; 2])| {
             let scale = weight[c].to_f64() * Self::inverse(variance);
             Affine { scale: T::from_f64(scale), shift: T::from_f64(bias[c].to_f64() - mean * scale) }
         };
-        let affine: Vec<Affine<T>> = self.statistics(input).iter().enumerate().map(affine).collect();
+        let affine: Vec<Affine<T>> = self.noted(input, notes).iter().enumerate().map(affine).collect();
         self.each(output, input, |c, output, input, _| {
             let Affine { scale, shift } = affine[c];
             output.iter_mut().zip(input).for_each(|(a, z)| *a = *z * scale + shift);
@@ -180,8 +212,8 @@ impl<T: Real> Pass<T> for BatchNorm {
     }
 
     /// weight/deviation (d - mean(d) - u mean(d u)), u = (z - mean)/deviation; frozen: weight/deviation d.
-    fn backward(&self, x: &[T], input: &[T], _output: &[T], by_output: &[T], by_input: &mut [T]) {
-        let statistics = self.statistics(input);
+    fn backward_noted(&self, x: &[T], input: &[T], _output: &[T], by_output: &[T], notes: &[f64], by_input: &mut [T]) {
+        let statistics = self.noted(input, notes);
         let scale: Vec<f64> = statistics.iter().zip(x).map(|(s, w)| w.to_f64() * Self::inverse(s[1])).collect();
         if self.fixed.is_some() {
             self.each(by_input, by_output, |c, out, d, _| {
@@ -191,7 +223,10 @@ impl<T: Real> Pass<T> for BatchNorm {
             return;
         }
         let count = (input.len() / self.channels) as f64;
-        let sums = self.sums(&statistics, input, by_output);
+        let sums = match notes.get(2 * self.channels..4 * self.channels) {
+            Some(sums) => sums.as_chunks::<2>().0.to_vec(),
+            None => self.sums(&statistics, input, by_output),
+        };
         // scale d + slope z + shift.
         let terms = (0..self.channels).map(|c| {
             let ([mean, variance], [sum, along]) = (statistics[c], sums[c]);
@@ -206,20 +241,24 @@ impl<T: Real> Pass<T> for BatchNorm {
         });
     }
 
-    fn gradient(&self, input: &[T], by_output: &[T], gradient: &mut [T]) {
+    fn gradient_noted(&self, input: &[T], by_output: &[T], notes: &mut Vec<f64>, gradient: &mut [T]) {
         let (weight, bias) = gradient.split_at_mut(self.channels);
-        let sums = self.sums(&self.statistics(input), input, by_output);
-        for ((w, b), [sum, along]) in weight.iter_mut().zip(bias).zip(sums) {
-            *w += T::from_f64(along);
-            *b += T::from_f64(sum);
+        let sums = self.sums(&self.noted(input, notes), input, by_output);
+        for ((w, b), [sum, along]) in weight.iter_mut().zip(bias).zip(&sums) {
+            *w += T::from_f64(*along);
+            *b += T::from_f64(*sum);
+        }
+        if notes.len() >= 2 * self.channels {
+            notes.truncate(2 * self.channels);
+            notes.extend(sums.into_flattened());
         }
     }
 
-    fn follow(&self, input: &[T], buffers: &mut [T]) {
+    fn follow(&self, input: &[T], notes: &[f64], buffers: &mut [T]) {
         let count = (input.len() / self.channels) as f64;
         let (mean, variance) = buffers.split_at_mut(self.channels);
         let (old, new) = (T::from_f64(1.0 - MOMENTUM), T::from_f64(MOMENTUM));
-        for ((m, v), [mean, variance]) in mean.iter_mut().zip(variance).zip(self.statistics(input)) {
+        for ((m, v), [mean, variance]) in mean.iter_mut().zip(variance).zip(self.noted(input, notes)) {
             *m = old * *m + new * T::from_f64(mean);
             if count > 1.0 {
                 *v = old * *v + new * T::from_f64(variance * count / (count - 1.0));

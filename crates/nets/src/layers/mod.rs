@@ -108,8 +108,29 @@ pub trait Pass<T: Real>: Send + Sync {
     /// Adds the loss's derivative by the parameters to `gradient`.
     fn gradient(&self, _input: &[T], _by_output: &[T], _gradient: &mut [T]) {}
 
-    /// Moves the buffers by one batch of inputs of the forward pass.
-    fn follow(&self, _input: &[T], _buffers: &mut [T]) {}
+    /// What the inputs of a whole batch tell that later passes over the same batch need again (statistics); most layers note
+    /// nothing. The calls with notes do the same as those without, which find out again.
+    fn notes(&self, _input: &[T]) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// `forward` with its notes.
+    fn forward_noted(&self, x: &[T], input: &[T], _notes: &[f64], output: &mut [T]) {
+        self.forward(x, input, output);
+    }
+
+    /// `gradient` with the notes of the forward pass, to which it may add; called before `backward_noted`.
+    fn gradient_noted(&self, input: &[T], by_output: &[T], _notes: &mut Vec<f64>, gradient: &mut [T]) {
+        self.gradient(input, by_output, gradient);
+    }
+
+    /// `backward` with the notes.
+    fn backward_noted(&self, x: &[T], input: &[T], output: &[T], by_output: &[T], _notes: &[f64], by_input: &mut [T]) {
+        self.backward(x, input, output, by_output, by_input);
+    }
+
+    /// Moves the buffers by one batch of inputs of the forward pass, with its notes.
+    fn follow(&self, _input: &[T], _notes: &[f64], _buffers: &mut [T]) {}
 
     /// Sets the buffers so that the frozen layer does to this batch what the layer itself does.
     fn settle(&self, _input: &[T], _buffers: &mut [T]) {}

@@ -9,7 +9,7 @@ use crate::trained::{IMAGES, Trained};
 use rayon::prelude::*;
 
 /// Groups whose gradients are held apart, whatever the number of threads.
-const GROUPS: usize = 16;
+pub(crate) const GROUPS: usize = 16;
 
 /// Samples and gradient of one group.
 struct Group<T> {

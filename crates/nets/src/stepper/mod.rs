@@ -7,6 +7,8 @@ mod head;
 mod layered;
 mod update;
 
+pub(crate) use layered::GROUPS;
+
 use crate::data::Training;
 use crate::kernels::{Buffer, Real};
 use crate::trained::Trained;
@@ -76,23 +78,17 @@ impl<T: Real> Native<T> {
         }
         let n = system.network.dof();
         system.check_room::<T>(batch)?;
-        let buffers: Vec<T> = system.network.initial_buffers().into_iter().map(T::from_f64).collect();
+        let buffers: Vec<T> = system.initial_buffers().into_iter().map(T::from_f64).collect();
         let mut start = vec![0.0; n];
         let replicas = job.replicas.clone().map(|number| {
-            system.network.initial(job.streams, number, &mut start);
+            system.initial(job.streams, number, &mut start)?;
             let mut x = Buffer::new(n);
             x.iter_mut().zip(&start).for_each(|(x, s)| *x = T::from_f64(*s));
             let v = Buffer::new(if momentum > 0.0 { n } else { 0 });
-            Replica {
-                x,
-                v,
-                buffers: buffers.clone(),
-                number,
-                order: BatchOrder::new(job.streams, number, samples, batch),
-                stop: None,
-            }
+            let order = BatchOrder::new(job.streams, number, samples, batch);
+            Ok(Replica { x, v, buffers: buffers.clone(), number, order, stop: None })
         });
-        let replicas = replicas.collect();
+        let replicas = replicas.collect::<Result<_, Fault>>()?;
         let engines = Mutex::default();
         let streams = job.streams;
         Ok(Self { system, rate, momentum, streams, batch, descent, step: 0, replicas, engines, work: Work::default() })

@@ -57,7 +57,7 @@ pub(super) fn entry() -> Entry {
         steps: 10_000,
         build: |parameters, build| {
             let training = super::training(parameters, build)?;
-            Ok(Arc::new(super::measured(cnn(parameters.size("channels"), training)?, parameters)?))
+            Ok(Arc::new(super::measured(cnn(parameters.size("channels"), training)?, parameters, build)?))
         },
         citations: GEIGER,
     }

@@ -35,7 +35,7 @@ pub(super) fn entry() -> Entry {
         steps: 20_000,
         build: |parameters, build| {
             let training = super::training(parameters, build)?;
-            Ok(Arc::new(fully_connected(&parameters.sizes("widths"), training)?))
+            Ok(Arc::new(super::started(fully_connected(&parameters.sizes("widths"), training)?, parameters, build)?))
         },
         citations: CITATIONS,
     }

@@ -247,7 +247,7 @@ pub(super) fn entry() -> Entry {
         steps: 20_000,
         build: |parameters, build| {
             let training = super::training(parameters, build)?;
-            Ok(Arc::new(mlp(&shape(parameters), training)?))
+            Ok(Arc::new(super::started(mlp(&shape(parameters), training)?, parameters, build)?))
         },
         citations: CITATIONS,
     }

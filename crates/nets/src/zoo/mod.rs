@@ -103,16 +103,7 @@ impl Dense {
             let fix = "give fewer units: a network has less than 2^31 weights";
             return Err(Fault::input(field, format!("{:?}", &self.widths[1..self.widths.len() - 1]), fix));
         }
-        let augmentation = Augmentation::default();
-        Ok(Trained {
-            name,
-            citations,
-            network: self.network(),
-            training,
-            dense: Some(self),
-            noise_samples: 0,
-            augmentation,
-        })
+        Ok(Trained::new(name, citations, self.network(), training, Some(self)))
     }
 }
 
@@ -123,11 +114,11 @@ const CITATIONS: &[Citation] = &[Citation {
     locator: "arXiv:1803.06969",
 }];
 
-fn data_parameters() -> [Parameter; 3] {
+fn data_parameters() -> [Parameter; 4] {
     data_parameters_from("digits")
 }
 
-fn data_parameters_from(default: &str) -> [Parameter; 3] {
+fn data_parameters_from(default: &str) -> [Parameter; 4] {
     [
         Parameter::text(
             "data",
@@ -137,6 +128,12 @@ fn data_parameters_from(default: &str) -> [Parameter; 3] {
         ),
         Parameter::integer("train", 0, 0, u32::MAX.into(), "number P of training samples, drawn by the seed; 0: all"),
         Parameter::flag("random_labels", false, "train on uniform random labels instead of the true ones"),
+        Parameter::text(
+            "weights",
+            "",
+            &[],
+            "safetensors file that all replicas start from, of this network (layer1.weight, ...); empty: drawn",
+        ),
     ]
 }
 
@@ -144,17 +141,29 @@ fn data_parameters_from(default: &str) -> [Parameter; 3] {
 fn image_parameters(default: &str) -> Vec<Parameter> {
     let mut all = data_parameters_from(default).to_vec();
     let noise = "training samples, evenly spaced, that the gradient noise is measured on; 0: all";
+    let loss = "samples of each split, evenly spaced, that losses and errors are measured on; 0: all";
     let crop = "pad the images of each mini-batch by this many black pixels and cut out a random part; 0: no";
     all.push(Parameter::integer("noise_samples", 2000, 0, u32::MAX.into(), noise));
+    all.push(Parameter::integer("loss_samples", 0, 0, u32::MAX.into(), loss));
     all.push(Parameter::flag("flip", false, "mirror each image of a mini-batch with probability 1/2"));
     all.push(Parameter::integer("crop", 0, 0, 1 << 12, crop));
     all
 }
 
-/// What `image_parameters` say.
-fn measured(network: Trained, parameters: &Parameters) -> Result<Trained, Fault> {
+/// What `image_parameters` say, and where it starts.
+fn measured(network: Trained, parameters: &Parameters, build: &Build) -> Result<Trained, Fault> {
     let augmentation = Augmentation { flip: parameters.flag("flip"), crop: parameters.size("crop") };
-    network.with_noise_samples(parameters.size("noise_samples")).with_augmentation(augmentation)
+    let network = network.with_noise_samples(parameters.size("noise_samples"));
+    let network = network.with_loss_samples(parameters.size("loss_samples")).with_augmentation(augmentation)?;
+    started(network, parameters, build)
+}
+
+/// Starts the network where its parameter `weights` says.
+fn started(network: Trained, parameters: &Parameters, build: &Build) -> Result<Trained, Fault> {
+    match parameters.text("weights") {
+        "" => Ok(network),
+        file => network.with_weights(&build.folder.join(file)),
+    }
 }
 
 fn training(parameters: &Parameters, build: &Build) -> Result<Training, Fault> {

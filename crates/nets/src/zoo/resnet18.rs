@@ -110,7 +110,7 @@ pub(super) fn entry() -> Entry {
         build: |parameters, build| {
             let training = super::training(parameters, build)?;
             let stem = if parameters.text("stem") == "cifar" { Stem::Cifar } else { Stem::ImageNet };
-            Ok(Arc::new(super::measured(resnet18(stem, parameters.size("width"), training)?, parameters)?))
+            Ok(Arc::new(super::measured(resnet18(stem, parameters.size("width"), training)?, parameters, build)?))
         },
         citations: RESNET,
     }

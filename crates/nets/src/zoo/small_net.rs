@@ -67,7 +67,7 @@ pub(super) fn entry() -> Entry {
         steps: 10_000,
         build: |parameters, build| {
             let training = super::training(parameters, build)?;
-            Ok(Arc::new(super::measured(small_net(parameters.number("width"), training)?, parameters)?))
+            Ok(Arc::new(super::measured(small_net(parameters.number("width"), training)?, parameters, build)?))
         },
         citations: CITATIONS,
     }

@@ -28,7 +28,7 @@ pub(super) fn entry() -> Entry {
         steps: 20_000,
         build: |parameters, build| {
             let training = super::training(parameters, build)?;
-            Ok(Arc::new(toy(parameters.size("hidden"), training)?))
+            Ok(Arc::new(super::started(toy(parameters.size("hidden"), training)?, parameters, build)?))
         },
         citations: CITATIONS,
     }

@@ -1,4 +1,4 @@
-"""Writes images.safetensors: what PyTorch finds for narrow residual networks and the plain CNN, for tests/images.rs.
+"""Writes images.safetensors and weights.safetensors: what PyTorch finds for narrow residual networks and the plain CNN, for tests/images.rs.
 
     python make_images.py
 
@@ -6,7 +6,8 @@ In float64, on 24 images of 3 x side x side pixels and labels by formula. Each n
 training mode on all images; 50 steps of torch.optim.SGD, momentum 0.5, on batches of 10 consecutive samples, cyclically (step s
 takes samples 10 s to 10 s + 9 modulo 24): the losses of the batches, weights and running statistics at the end; there the loss
 in evaluation mode and the moments of the per-sample gradients. `imagenet`: ResNet-18 of 2 channels, 32 pixels; `cifar`: with
-the CIFAR stem, 2 channels, 16 pixels; `cnn`: 6 channels, 20 pixels.
+the CIFAR stem, 2 channels, 16 pixels; `cnn`: 6 channels, 20 pixels. weights.safetensors is the state of `cifar` at the end, exported
+under the names that glasslab has, for tests/weights.rs.
 """
 import sys
 from pathlib import Path
@@ -88,6 +89,13 @@ def statistics(model):
     return [t for m in norms for t in (m.running_mean, m.running_var)]
 
 
+def exported(model):
+    """State of a model under glasslab's names: modules that have parameters, numbered in the order in which they act."""
+    owners = [m for m in model.modules() if list(m.parameters(recurse=False))]
+    named = {f"layer{k}.{name}": t for k, m in enumerate(owners, 1) for name, t in m.state_dict().items()}
+    return {name: t.detach().double().numpy().copy() for name, t in named.items()}
+
+
 def moments(model, x, y):
     named = dict(model.named_parameters())
 
@@ -130,15 +138,17 @@ def main():
         out[f"{name}/losses"] = np.array(losses)
         out[f"{name}/after"] = flat(parameters)
         out[f"{name}/statistics"] = flat(statistics(model) or [torch.zeros(0)])
+        if name == "cifar":
+            weights = exported(model)
         model.eval()
         with torch.no_grad():
             out[f"{name}/evaluated"] = np.array([nn.functional.cross_entropy(model(x), y).item()])
         out[f"{name}/noise"] = moments(model, x, y)
         print(name, losses[0], losses[-1], out[f"{name}/evaluated"], out[f"{name}/initial"].size)
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    target = folder / "images.safetensors"
-    save(out, target)
-    print(target.stat().st_size)
+    for arrays, file in [(out, "images.safetensors"), (weights, "weights.safetensors")]:
+        save(arrays, folder / file)
+        print(file, (folder / file).stat().st_size)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 //! One file of a checkpoint: a safetensors file whose header carries an index and the SHA-256 of everything.
 
 use crate::StoreError;
+use crate::bytes::Bytes;
 use glasslab_core::Array;
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 /// The one key of the file's metadata.
@@ -26,48 +26,6 @@ pub(super) struct Index {
 struct Sealed {
     index: Index,
     sha256: String,
-}
-
-/// An array as bytes, little-endian.
-struct Bytes {
-    kind: Dtype,
-    shape: [usize; 1],
-    bytes: Vec<u8>,
-}
-
-impl Bytes {
-    fn of(array: &Array) -> Self {
-        let (kind, size) = match array {
-            Array::F64(_) => (Dtype::F64, 8),
-            Array::F32(_) => (Dtype::F32, 4),
-            Array::U64(_) => (Dtype::U64, 8),
-        };
-        let mut bytes = Vec::with_capacity(size * array.len());
-        match array {
-            Array::F64(v) => v.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
-            Array::F32(v) => v.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
-            Array::U64(v) => v.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes())),
-        }
-        Self { kind, shape: [array.len()], bytes }
-    }
-}
-
-impl View for &Bytes {
-    fn dtype(&self) -> Dtype {
-        self.kind
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
 }
 
 fn feed(hash: &mut Sha256, bytes: &[u8]) {
