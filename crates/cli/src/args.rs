@@ -56,6 +56,9 @@ pub enum Verb {
     Sweep(Sweep),
     /// Map the (h, alpha) plane of a data set: where networks jam, learn features, are lazy; mean against ensemble; advice.
     Plane(Plane),
+    /// Advise for data of your own: which width, which alpha, how many nets to average, with which error to expect; and put the
+    /// advice to the test on data that were held out. Exact about its error: what it is chosen by is never what is quoted.
+    Advise(Advise),
     /// Solve the exact two-time equations of the infinite spherical p-spin: energies, correlations, responses.
     MeanField(MeanField),
     /// Pack soft spheres to the verge of jamming: packing fraction, contacts, forces, gaps, vibrations. Exit code 1 if a packing
@@ -302,6 +305,60 @@ pub struct Plane {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Go on with the stopped map in --out DIR; refused if the plan differs.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+}
+
+/// Flags of `advise`. Convention: alpha is that of f = (1/h) w . z, sqrt(h) times the alpha of the papers.
+#[derive(Args, Debug)]
+pub struct Advise {
+    /// Data set by name, folder of IDX or CIFAR files, CSV file (last column or the one headed y: the class), or .npz with x and y.
+    #[arg(long, value_name = "NAME|DIR|FILE")]
+    pub data: String,
+    /// Work of the choice: small (1e12 floating-point operations), medium (1e13), large (1e14), a number of operations, or a time
+    /// (90s, 10m, 2h), which is turned into operations by a measured rate. The back-test comes on top.
+    #[arg(long, value_name = "WORK|TIME", default_value = "small", allow_negative_numbers = true)]
+    pub budget: String,
+    /// Which classes become +1 and -1: parity (of the number of the class), or two groups as in 0,1,2/3 or cat/rest.
+    #[arg(long, value_name = "A,B/C,D", default_value = "parity")]
+    pub classes: String,
+    /// Training samples; 0: as many as the budget is good for.
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    pub samples: usize,
+    /// Principal components to keep; 0: all inputs (default: all of at most 50 inputs, else 30).
+    #[arg(long, value_name = "D")]
+    pub components: Option<usize>,
+    /// Most nets to average.
+    #[arg(long, value_name = "S", default_value_t = 12)]
+    pub nets: usize,
+    /// Hidden layers.
+    #[arg(long, value_name = "L", default_value_t = 2)]
+    pub depth: usize,
+    /// Nonlinearity: relu, tanh, softplus or swish.
+    #[arg(long, value_name = "NAME", default_value = "swish")]
+    pub activation: String,
+    /// Slope of the nonlinearity.
+    #[arg(long, value_name = "BETA", default_value_t = 10.0, allow_negative_numbers = true)]
+    pub slope: f64,
+    /// Loss: hinge, quadratic-hinge, soft-hinge or logistic.
+    #[arg(long, value_name = "NAME", default_value = "soft-hinge")]
+    pub loss: String,
+    /// Sharpness of the soft hinge.
+    #[arg(long, value_name = "BETA", default_value_t = 20.0, allow_negative_numbers = true)]
+    pub sharpness: f64,
+    /// Most attempts of gradient flow of one net.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub steps: u64,
+    /// Do not put the advice to the test.
+    #[arg(long)]
+    pub no_back_test: bool,
+    /// Seed of all random streams.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: u64,
+    /// Folder of the run (default: runs/advise, or the next free one).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the stopped run in --out DIR; refused if the plan differs.
     #[arg(long, requires = "out")]
     pub resume: bool,
 }

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Verb::Run(run) => verbs::run::run(run, &cli.common),
         Verb::Sweep(args) => verbs::sweep::sweep(args, &cli.common),
         Verb::Plane(args) => verbs::plane::plane(args, &cli.common),
+        Verb::Advise(args) => verbs::advise::advise(args, &cli.common),
         Verb::MeanField(args) => verbs::mean_field::mean_field(args, &cli.common),
         Verb::Packing(args) => verbs::packing::packing(args, &cli.common),
         Verb::Series(args) => verbs::series::series(args, &cli.common),

@@ -10,6 +10,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod advise;
 mod age;
 mod error;
 mod exact;

@@ -10,6 +10,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod arrays;
 mod components;
 mod dtype;
 mod error;

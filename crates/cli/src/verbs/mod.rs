@@ -1,5 +1,6 @@
 //! One verb a file.
 
+pub mod advise;
 pub mod age;
 pub mod list;
 pub mod mean_field;

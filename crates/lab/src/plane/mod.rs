@@ -8,6 +8,7 @@ mod records;
 
 pub use find::{CrossoverPoint, Findings, JammingPoint, LazySlope};
 pub use plan::PlanePlan;
+pub(crate) use point::net;
 pub use point::{End, PointResult, RunResult};
 
 use crate::error::{LabError, plan_error};

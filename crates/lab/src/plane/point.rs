@@ -118,7 +118,7 @@ fn alignment(theta: &[f64], y: &[f64]) -> f64 {
 }
 
 /// Trains and measures one net; its result, and alpha (f - f0) on the test set.
-fn net(
+pub(crate) fn net(
     plan: &PlanePlan,
     data: &Prepared,
     shape: &Shape,

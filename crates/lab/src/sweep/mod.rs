@@ -3,12 +3,14 @@
 mod address;
 mod axes;
 mod dir;
+mod gathered;
 mod ledger;
 mod local;
 mod page;
 mod plan;
 mod slurm;
 mod table;
+mod target;
 mod work;
 
 pub use address::Addresses;

@@ -2,11 +2,12 @@
 
 use super::address::Addresses;
 use super::axes::{self, Axis};
+use super::gathered::Gathered;
+use super::target::{flatten, set, target};
 use crate::error::{LabError, plan_error};
 use crate::fields::{Fields, shown};
 use crate::{Plan, presets};
 use glasslab_core::Complaint;
-use glasslab_core::parameter::nearest;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::fs;
@@ -15,8 +16,6 @@ use toml::{Table, Value};
 
 /// Most points of a sweep.
 const MOST: usize = 2_000_000;
-/// Most complaints that are listed.
-const SHOWN: usize = 25;
 
 /// A plan and the points at which it is run: each explicit point (or the plan itself) at every point of the grid.
 #[derive(Clone, Debug, PartialEq)]
@@ -258,138 +257,6 @@ fn other(name: &Value, beside: &Table, folder: &Path) -> Result<Table, Complaint
         return Err(complain("is a sweep itself: give a plan without [sweep]".to_owned()));
     }
     Ok(table)
-}
-
-/// Tables that are one value: a number that changes in time.
-fn is_value(table: &Table) -> bool {
-    let has = |names: &[&str]| names.iter().all(|n| table.contains_key(*n));
-    has(&["to", "until"]) || has(&["before", "after", "at"]) || has(&["initial", "factor", "every"])
-}
-
-fn flatten(table: &Table, prefix: &str, out: &mut Vec<(String, Value)>) {
-    for (key, value) in table {
-        let field = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match value {
-            Value::Table(inner) if !inner.is_empty() && !is_value(inner) => flatten(inner, &field, out),
-            other => out.push((field, other.clone())),
-        }
-    }
-}
-
-fn name_of(quench: &Value) -> &str {
-    quench.get("name").or_else(|| quench.get("system")).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Plain fields of a quench.
-const QUENCH: &[&str] = &["system", "label", "replicas", "samples", "steps", "precision", "keep_weights"];
-
-/// Where a field is set: in the plan itself (`None`) or in these quenches; and the path from there.
-fn target<'a>(base: &Table, field: &'a str) -> Result<(Option<Vec<usize>>, Vec<&'a str>), Complaint> {
-    let complain = |fix: String| Err(Complaint::new(format!("sweep: {field}"), "(field)", fix));
-    let quenches = base.get("quench").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let split = |rest: &'a str| rest.split('.').collect::<Vec<_>>();
-    let named = |path: Vec<&'a str>, which: Vec<usize>| {
-        if path == ["name"] || path.contains(&"") {
-            return complain("this is no setting that can be swept: give a field as in method.temperature".to_owned());
-        }
-        Ok((Some(which), path))
-    };
-    if field == "seed" {
-        return Ok((None, vec!["seed"]));
-    }
-    if !QUENCH.contains(&field) && nearest(field, QUENCH.iter().copied().chain(["seed"])) == Some("seed") {
-        return complain("unknown field; did you mean `seed`?".to_owned());
-    }
-    if let Some(rest) = field.strip_prefix("quench[") {
-        let number = rest.split_once("].").and_then(|(n, rest)| Some((n.parse::<usize>().ok()?, rest)));
-        return match number {
-            Some((i, rest)) if i < quenches.len() => named(split(rest), vec![i]),
-            _ => complain(format!("write quench[0] to quench[{}] and the field", quenches.len().max(1) - 1)),
-        };
-    }
-    if let Some(rest) = field.strip_prefix("quench.") {
-        // Names may hold dots: the longest that fits is meant.
-        let fits = |q: &Value| rest.strip_prefix(name_of(q)).and_then(|r| r.strip_prefix('.'));
-        let best = quenches.iter().enumerate().filter_map(|(i, q)| Some((i, fits(q)?))).min_by_key(|(_, r)| r.len());
-        return match best {
-            Some((i, rest)) => named(split(rest), vec![i]),
-            None => {
-                let word = rest.split('.').next().unwrap_or_default();
-                let names: Vec<&str> = quenches.iter().map(name_of).collect();
-                match nearest(word, names.iter().copied()) {
-                    Some(near) => complain(format!("no quench has this name; did you mean `quench.{near}`?")),
-                    None => complain(format!("no quench has this name; the quenches are {}", names.join(", "))),
-                }
-            }
-        };
-    }
-    named(split(field), (0..quenches.len()).collect())
-}
-
-/// Sets a field.
-fn set(plan: &mut Table, field: &str, value: &Value) -> Result<(), Complaint> {
-    let (which, path) = target(plan, field)?;
-    let put = |mut table: &mut Table| {
-        let (last, above) = path.split_last().expect("a path has a name");
-        for name in above {
-            let inner = table.entry((*name).to_owned()).or_insert_with(|| Value::Table(Table::new()));
-            table = match inner {
-                Value::Table(t) => t,
-                other => {
-                    let fix = format!("`{name}` is {} in the plan, no table: it has no field `{last}`", shown(other));
-                    return Err(Complaint::new(format!("sweep: {field}"), shown(value), fix));
-                }
-            };
-        }
-        table.insert((*last).to_owned(), value.clone());
-        Ok(())
-    };
-    let Some(which) = which else { return put(plan) };
-    let quenches = plan.get_mut("quench").and_then(Value::as_array_mut).into_iter().flatten();
-    for (i, quench) in quenches.enumerate() {
-        if which.contains(&i)
-            && let Some(table) = quench.as_table_mut()
-        {
-            put(table)?;
-        }
-    }
-    Ok(())
-}
-
-/// Complaints of many points, each once, with how many points have it.
-#[derive(Default)]
-struct Gathered {
-    list: Vec<(Complaint, usize, usize)>,
-    known: HashMap<(String, String), usize>,
-}
-
-impl Gathered {
-    fn add(&mut self, complaint: &Complaint, point: usize) {
-        let key = (complaint.field.clone(), complaint.fix.clone());
-        match self.known.get(&key) {
-            Some(&i) => self.list[i].1 += 1,
-            None => {
-                self.known.insert(key, self.list.len());
-                self.list.push((complaint.clone(), 1, point));
-            }
-        }
-    }
-
-    fn finish(self, plan: &SweepPlan) -> Vec<Complaint> {
-        let (all, kinds) = (plan.len(), self.list.len());
-        let mut out: Vec<Complaint> = Vec::new();
-        for (mut complaint, count, first) in self.list.into_iter().take(SHOWN) {
-            if count < all {
-                let points = if count == 1 { "point".to_owned() } else { format!("{count} of {all} points, first") };
-                complaint.fix = format!("{} ({points}: {})", complaint.fix, plan.label(first));
-            }
-            out.push(complaint);
-        }
-        if kinds > SHOWN {
-            out.push(Complaint::new("sweep", format!("{} more kinds", kinds - SHOWN), "mend these first"));
-        }
-        out
-    }
 }
 
 #[cfg(test)]

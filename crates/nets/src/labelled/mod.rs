@@ -1,15 +1,20 @@
 //! Data of two classes as the literature of the (h, alpha) plane prepares them: pooled, centred, on the sphere, principal
 //! components, parity of the class, class-balanced splits; and the synthetic data of that literature.
 
+mod classes;
+mod parts;
 mod pca;
+mod samples;
 mod synthetic;
 mod table;
 
+pub use classes::Classes;
+pub use parts::{Parts, Sizes, parts};
 pub use pca::{Components, components};
-pub use synthetic::SYNTHETIC;
+pub use samples::Samples;
+pub use synthetic::{SYNTHETIC, is_name as is_synthetic};
 
-use crate::data::DataSet;
-use glasslab_core::{Fault, Split, Streams};
+use glasslab_core::{Fault, Streams};
 use rand::RngExt;
 use std::path::Path;
 
@@ -72,14 +77,6 @@ pub struct Prepared {
     pub about: String,
 }
 
-/// Samples with a class each, before they are split.
-struct Pool {
-    inputs: usize,
-    x: Vec<f64>,
-    class: Vec<u32>,
-    classes: usize,
-}
-
 /// Prepares data. Files are looked up from `folder`.
 ///
 /// Images and tables: train and test are pooled, each input is centred over the pool, each sample is put on the sphere
@@ -98,18 +95,17 @@ pub fn prepare(recipe: &Recipe, folder: &Path, streams: Streams) -> Result<Prepa
     if synthetic::is_name(&recipe.data) {
         return synthetic::prepare(recipe, streams);
     }
-    let path = folder.join(&recipe.data);
-    let table = table::is_table(&recipe.data);
-    let mut pool = if table { table::read(&path)? } else { images(&recipe.data, folder)? };
+    prepare_samples(recipe, Samples::open(&recipe.data, folder)?, streams)
+}
+
+/// [`prepare`], of samples that are there already.
+pub fn prepare_samples(recipe: &Recipe, mut pool: Samples, streams: Streams) -> Result<Prepared, Fault> {
+    if recipe.train == 0 {
+        return Err(Fault::input("samples", 0, "give at least 1 training sample"));
+    }
     let raw = pool.inputs;
     centre(&mut pool.x, raw);
-    for x in pool.x.chunks_exact_mut(raw) {
-        let norm = x.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if norm > 0.0 {
-            let factor = (raw as f64).sqrt() / norm;
-            x.iter_mut().for_each(|v| *v *= factor);
-        }
-    }
+    on_sphere(&mut pool.x, raw);
     let mut about =
         format!("{}: {} samples pooled, centred, on the sphere |x|^2 = {raw}", recipe.data, pool.class.len());
     if recipe.components > 0 {
@@ -126,20 +122,19 @@ pub fn prepare(recipe: &Recipe, folder: &Path, streams: Streams) -> Result<Prepa
         let how = if recipe.whiten { "each of unit variance" } else { "of mean variance 1" };
         about += &format!("; {} principal components of the pool, {how}", recipe.components);
     }
-    about += &format!("; y = parity of the class ({} classes), balanced splits", pool.classes);
+    about += &format!("; y = parity of the class ({} classes), balanced splits", pool.names.len());
     split(recipe, pool, about, streams)
 }
 
-fn images(name: &str, folder: &Path) -> Result<Pool, Fault> {
-    let data = DataSet::open(name, folder)?;
-    let inputs = data.inputs();
-    let (mut x, mut class) = (Vec::new(), Vec::new());
-    for part in [Split::Train, Split::Test] {
-        let images = data.images(part);
-        x.extend(images.pixels.iter().map(|&p| f64::from(p) / data.normalisation.full));
-        class.extend(images.labels.iter().map(|&l| u32::from(l)));
+/// Each sample to |x|^2 = d.
+fn on_sphere(x: &mut [f64], inputs: usize) {
+    for x in x.chunks_exact_mut(inputs) {
+        let norm = x.iter().map(|v| v * v).sum::<f64>().sqrt();
+        if norm > 0.0 {
+            let factor = (inputs as f64).sqrt() / norm;
+            x.iter_mut().for_each(|v| *v *= factor);
+        }
     }
-    Ok(Pool { inputs, x, class, classes: data.classes })
 }
 
 fn centre(x: &mut [f64], inputs: usize) {
@@ -153,8 +148,8 @@ fn centre(x: &mut [f64], inputs: usize) {
     }
 }
 
-fn split(recipe: &Recipe, pool: Pool, about: String, streams: Streams) -> Result<Prepared, Fault> {
-    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); pool.classes];
+fn split(recipe: &Recipe, pool: Samples, about: String, streams: Streams) -> Result<Prepared, Fault> {
+    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); pool.names.len()];
     for (row, &class) in pool.class.iter().enumerate() {
         rows[class as usize].push(row as u32);
     }

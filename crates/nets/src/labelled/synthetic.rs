@@ -15,7 +15,8 @@ pub const SYNTHETIC: &[(&str, &str)] = &[
     ("teacher", "y is the sign of a random network with one hidden layer of 30 ReLU, less its median"),
 ];
 
-pub(super) fn is_name(name: &str) -> bool {
+/// True for the name of a synthetic model.
+pub fn is_name(name: &str) -> bool {
     SYNTHETIC.iter().any(|s| s.0 == name)
 }
 

@@ -1,6 +1,6 @@
 //! Tables of a user: CSV files whose last column, or the one headed `y`, `label` or `class`, is the class.
 
-use super::Pool;
+use super::Samples;
 use glasslab_core::Fault;
 use std::io::Read;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(super) fn is_table(name: &str) -> bool {
 
 /// Reads a CSV file: numbers separated by `,` (or `;` or tabs), with or without a line of heads; classes may be any words or
 /// numbers, and are numbered in their sorted order (as numbers if all are numbers).
-pub(super) fn read(path: &Path) -> Result<Pool, Fault> {
+pub(super) fn read(path: &Path) -> Result<Samples, Fault> {
     let fault = |problem: String| Fault::File { path: path.to_owned(), problem };
     let file = std::fs::File::open(path).map_err(|e| fault(format!("cannot be read: {e}")))?;
     let mut bytes = Vec::new();
@@ -61,20 +61,8 @@ pub(super) fn read(path: &Path) -> Result<Pool, Fault> {
             }
         }
     }
-    let mut names: Vec<&String> = words.iter().collect();
-    let value = |s: &str| s.parse::<f64>().ok();
-    if names.iter().all(|n| value(n).is_some()) {
-        names.sort_by(|a, b| value(a).unwrap_or(0.0).total_cmp(&value(b).unwrap_or(0.0)));
-    } else {
-        names.sort();
+    if words.is_empty() {
+        return Err(fault("has a line of heads and no samples".to_owned()));
     }
-    names.dedup();
-    if names.len() < 2 || names.len() > 1000 {
-        let problem = format!("has {} classes in column {}: 2 to 1000 are needed", names.len(), class_at + 1);
-        return Err(fault(problem));
-    }
-    let number: std::collections::HashMap<&String, u32> =
-        names.iter().enumerate().map(|(k, n)| (*n, k as u32)).collect();
-    let class = words.iter().map(|w| number[w]).collect();
-    Ok(Pool { inputs: columns - 1, x, class, classes: names.len() })
+    Samples::of_words(columns - 1, x, &words).map_err(|problem| fault(format!("column {}: {problem}", class_at + 1)))
 }
