@@ -3,7 +3,7 @@
 use crate::own;
 use crate::system::System;
 use glasslab_lab::{SpectrumPlan, spectrum as find};
-use numpy::{AllowTypeChange, PyArray1, PyArrayLike1, PyArrayMethods};
+use numpy::{AllowTypeChange, PyArray1, PyArrayLike1};
 use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
 

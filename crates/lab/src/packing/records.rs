@@ -1,7 +1,7 @@
 //! Packings as labelled arrays.
 
 use super::PackingPlan;
-use glasslab_core::{Dataset, Record, System, Values};
+use glasslab_core::{Dataset, Record, Values};
 use glasslab_glasses::packing::Jammed;
 
 pub(super) fn records(plan: &PackingPlan, all: &[Jammed], frequencies: &[f64]) -> Dataset {

@@ -1,0 +1,135 @@
+//! Seeded mutations of good files of every format, and of tables: no panic, no endless loop, little memory.
+
+mod common;
+
+use common::{npy_f32, pickle, torch, zip};
+use glasslab_series::{Options, analyse};
+
+/// Reads every file that is a few changes away from a good one of each format: no panic, no endless loop, whatever is said.
+/// Changes are seeded: bytes, runs, cuts, insertions, sizes near limits.
+fn mutate(rounds: u64) {
+    let values = normal_f32(40);
+    let weights: common::Weights = vec![("a", values[..30].to_vec()), ("b", values[30..].to_vec())];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.safetensors");
+    common::write(&path, &weights);
+    let safetensors = std::fs::read(&path).unwrap();
+    let arrays: Vec<Vec<u8>> = weights.iter().map(|w| npy_f32(&w.1)).collect();
+    let mut sketch = glasslab_series::Sketch::new(1, 64).unwrap();
+    sketch.add("a", "a", 0, &values);
+    let pickled = pickle(&[("a", "0", 40, 0, &[5, 6], &[1, 5]), ("b", "0", 40, 30, &[10], &[1])]);
+    let seeds = [
+        safetensors,
+        zip(&[("a.npy", &arrays[0], false), ("b.npy", &arrays[1], false)]),
+        zip(&[("a.npy", &arrays[0], true), ("b.npy", &arrays[1], true)]),
+        arrays[0].clone(),
+        torch(&pickled, &values),
+        sketch.to_bytes(),
+    ];
+    let (mut read, mut refused) = (0_u64, 0_u64);
+    for round in 0..rounds {
+        let mut rng = glasslab_core::Streams::new(11).stream("fuzz", 0, round);
+        let mut pick = |n: usize| (rand_core::Rng::next_u64(&mut rng) % n.max(1) as u64) as usize;
+        let seed = &seeds[round as usize % seeds.len()];
+        let mut bytes = seed.clone();
+        for _ in 0..1 + pick(4) {
+            let at = pick(bytes.len());
+            match pick(6) {
+                0 if !bytes.is_empty() => bytes[at] ^= 1 << pick(8),
+                1 if !bytes.is_empty() => bytes[at] = pick(256) as u8,
+                2 => bytes.truncate(at),
+                3 => {
+                    let size = [0, 1, 0x7f, 0xff, 0xffff, 0xffff_ffff, 1 << 40, u64::MAX][pick(8)].to_le_bytes();
+                    let wide = [1, 2, 4, 8][pick(4)];
+                    bytes.iter_mut().skip(at).zip(&size[..wide]).for_each(|(b, s)| *b = *s);
+                }
+                4 => {
+                    let end = (at + pick(40)).min(bytes.len());
+                    let run = bytes[at.min(end)..end].to_vec();
+                    let to = pick(bytes.len());
+                    bytes.splice(to..to, run);
+                }
+                _ => drop(bytes.drain(at..(at + pick(20)).min(bytes.len().max(at)))),
+            }
+        }
+        let paths: Vec<_> = (0..3).map(|i| dir.path().join(format!("step{i}"))).collect();
+        std::fs::write(&paths[0], seed).unwrap();
+        std::fs::write(&paths[1], &bytes).unwrap();
+        std::fs::write(&paths[2], seed).unwrap();
+        match analyse(&paths, &Options { memory: 256 << 20, ..Options::default() }, &()) {
+            Ok(_) => read += 1,
+            Err(error) => {
+                refused += 1;
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    assert!(refused > rounds / 4 && read > 0, "{read} read, {refused} refused");
+}
+
+/// The same for the user's tables, whose shards are there.
+fn mutate_tables(rounds: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let weights: common::Weights = vec![("a", normal_f32(30))];
+    for step in 0..3 {
+        let folder = dir.path().join(format!("step{step}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        (0..2).for_each(|r| common::write(&folder.join(format!("r{r}.safetensors")), &weights));
+    }
+    let shards = "shards = [\"r0.safetensors\", \"r1.safetensors\"]\n";
+    let split = "[[split]]\ntensors = \"a\"\nalong = 0\n";
+    let listed: String = (0..3).map(|s| format!("[[checkpoint]]\npath = \"step{s}\"\nstep = {s}\n")).collect();
+    let csv = "path,step\nstep0/r0.safetensors,0\nstep1/r0.safetensors,1\nstep2/r0.safetensors,2\n";
+    let seeds = [
+        ("t.toml", format!("{shards}{split}")),
+        ("t.toml", format!("{shards}{listed}{split}")),
+        ("t.csv", csv.to_owned()),
+    ];
+    let (mut read, mut refused) = (0_u64, 0_u64);
+    for round in 0..rounds {
+        let mut rng = glasslab_core::Streams::new(12).stream("fuzz", 0, round);
+        let mut pick = |n: usize| (rand_core::Rng::next_u64(&mut rng) % n.max(1) as u64) as usize;
+        let (name, seed) = &seeds[round as usize % seeds.len()];
+        let mut bytes = seed.clone().into_bytes();
+        for _ in 0..1 + pick(3) {
+            let at = pick(bytes.len());
+            match pick(4) {
+                0 if !bytes.is_empty() => bytes[at] = b"\"[]=,\n09a/.\\\xff"[pick(13)],
+                1 => bytes.truncate(at),
+                2 => {
+                    let run = bytes[at..(at + pick(30)).min(bytes.len())].to_vec();
+                    let to = pick(bytes.len());
+                    bytes.splice(to..to, run);
+                }
+                _ => drop(bytes.drain(at..(at + pick(20)).min(bytes.len()))),
+            }
+        }
+        let table = dir.path().join(name);
+        std::fs::write(&table, &bytes).unwrap();
+        match analyse(&[table], &Options { memory: 256 << 20, ..Options::default() }, &()) {
+            Ok(_) => read += 1,
+            Err(error) => {
+                refused += 1;
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    assert!(refused > rounds / 4 && read > 0, "{read} read, {refused} refused");
+}
+
+fn normal_f32(n: usize) -> Vec<f32> {
+    common::normal(n, 9, 9).iter().map(|&z| z as f32).collect()
+}
+
+#[test]
+fn mutated_files_are_read_or_refused() {
+    mutate(300);
+    mutate_tables(150);
+}
+
+#[test]
+#[ignore = "slow: 18,000 mutated files, about three minutes"]
+fn slow_mutated_files_are_read_or_refused() {
+    mutate(12_000);
+    mutate_tables(6_000);
+}
