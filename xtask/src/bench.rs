@@ -45,8 +45,8 @@ const BENCHES: &[Bench] = &[
         target: "flow",
         peer: Some("crates/nets/benches/flow_torch.py"),
         rounds: 3,
-        full: &[&["--threads", "1", "--seconds", "2"], &["--threads", "2", "--seconds", "2"]],
-        quick: &[&["--threads", "2", "--seconds", "1"]],
+        full: &[&["--threads", "1", "--seconds", "1"], &["--threads", "2", "--seconds", "1"]],
+        quick: &[&["--threads", "2", "--seconds", "0.5", "--attempts", "50"]],
     },
     Bench {
         name: "derivatives",
@@ -54,7 +54,7 @@ const BENCHES: &[Bench] = &[
         target: "derivatives",
         peer: Some("crates/nets/benches/derivatives_torch.py"),
         rounds: 3,
-        full: &[&["--threads", "1", "--seconds", "1"]],
+        full: &[&["--threads", "1", "--seconds", "0.5"], &["--threads", "2", "--seconds", "0.5"]],
         quick: &[&["--threads", "1", "--seconds", "0.2"]],
     },
     Bench {

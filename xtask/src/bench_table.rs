@@ -9,6 +9,8 @@ pub struct Measured {
     precision: String,
     threads: u64,
     seconds: f64,
+    /// How the peer did it, if it has several ways.
+    method: String,
     /// Bytes moved or flops done in that time, if given.
     work: Option<(f64, &'static str)>,
     /// The least possible time by the measured peak of the machine, if given.
@@ -31,6 +33,7 @@ impl Measured {
             precision: value["precision"].as_str().unwrap_or("").to_owned(),
             threads: value["threads"].as_u64().unwrap_or(1),
             seconds,
+            method: value["method"].as_str().unwrap_or("").to_owned(),
             work,
             floor: number("floor"),
         })
@@ -95,7 +98,7 @@ const TARGETS: &[Target] = &[
     },
     Target { words: &["tangent-kernel/"], against: Against::Peer, ratio: 5.0 },
     Target { words: &["replicas-64-of-"], against: Against::Peer, ratio: 4.0 },
-    Target { words: &["flow h="], against: Against::Peer, ratio: 8.0 },
+    Target { words: &["plane-point h="], against: Against::Peer, ratio: 8.0 },
     Target { words: &["784-"], against: Against::Peer, ratio: 1.5 },
     Target {
         words: &["two-time/", "e6,", "/measure"],
@@ -110,6 +113,9 @@ const TARGETS: &[Target] = &[
         ratio: 0.7,
     },
 ];
+
+/// Cases whose names hold all these words must reach this part of the floor's speed too.
+const FLOORS: &[(&[&str], f64)] = &[(&["replicas-64-of-10-100-"], 0.5)];
 
 /// Seconds with a unit that suits them.
 fn time(seconds: f64) -> String {
@@ -138,8 +144,10 @@ fn row(ours: &Measured, all: &[Measured], theirs: &[Measured]) -> Vec<String> {
         _ => peer(ours),
     };
     let none = || "-".to_owned();
+    let part = FLOORS.iter().find(|(words, _)| words.iter().all(|w| ours.case.contains(w))).map(|f| f.1);
+    let near = part.is_none_or(|part| ours.floor.is_some_and(|floor| floor >= part * ours.seconds));
     let met = match (target, &compared) {
-        (Some(t), Some((_, ratio))) if *ratio >= t.ratio => "yes".to_owned(),
+        (Some(t), Some((_, ratio))) if *ratio >= t.ratio && near => "yes".to_owned(),
         (Some(_), Some(_)) => "NO".to_owned(),
         (Some(_), None) => "?".to_owned(),
         (None, _) => none(),
@@ -151,9 +159,15 @@ fn row(ours: &Measured, all: &[Measured], theirs: &[Measured]) -> Vec<String> {
         time(ours.seconds),
         ours.work.map_or_else(none, |w| rate(w, ours.seconds)),
         ours.floor.map_or_else(none, |f| format!("{} ({:.0} %)", time(f), 100.0 * f / ours.seconds)),
-        compared.as_ref().map_or_else(none, |(m, _)| time(m.seconds)),
+        compared.as_ref().map_or_else(none, |(m, _)| match m.method.as_str() {
+            "" => time(m.seconds),
+            method => format!("{} ({method})", time(m.seconds)),
+        }),
         compared.as_ref().map_or_else(none, |(_, ratio)| format!("{ratio:.2}")),
-        target.map_or_else(none, |t| format!("{:.1}", t.ratio)),
+        target.map_or_else(none, |t| match part {
+            Some(part) => format!("{:.1}, floor {:.0} %", t.ratio, 100.0 * part),
+            None => format!("{:.1}", t.ratio),
+        }),
         met,
     ]
 }
@@ -207,6 +221,18 @@ mod tests {
         assert_eq!(cells(&peer("1.6e-4")), ["1000.0 Gflop/s", "-", "160.0 us", "1.60", "1.5", "yes"]);
         assert_eq!(cells(&peer("1.4e-4"))[3..], ["1.40", "1.5", "NO"]);
         assert_eq!(cells(&[])[2..], ["-", "-", "1.5", "?"]);
+    }
+
+    /// The ratio alone is not enough where a part of the floor's speed is asked for; the peer's best way is named.
+    #[test]
+    fn wide_replicas_must_come_near_the_floor() {
+        let case = |more: &str| format!(r#"{{"case":"replicas-64-of-10-100-100-1 f64","threads":2,{more}}}"#);
+        let peer = lines(&case(r#""seconds":8.0,"method":"jax""#));
+        for (floor, met) in [("1.1", "yes"), ("0.9", "NO")] {
+            let ours = lines(&case(&format!(r#""seconds":2.0,"floor":{floor}"#)));
+            let cells = row(&ours[0], &ours, &peer)[6..].to_vec();
+            assert_eq!(cells, ["8.00 s (jax)", "4.00", "2.5, floor 50 %", met]);
+        }
     }
 
     #[test]

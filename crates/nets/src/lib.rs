@@ -3,6 +3,7 @@
 
 pub mod data;
 mod derivatives;
+mod fused;
 mod kernels;
 pub mod labelled;
 pub mod layers;

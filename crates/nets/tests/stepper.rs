@@ -18,6 +18,8 @@ fn systems() -> Vec<(Arc<Trained>, usize)> {
         (Arc::new(fully_connected(&[23, 100, 5], training("digits", 300)).unwrap()), 128),
         (Arc::new(fully_connected(&[], training("digits", 50)).unwrap()), 50),
         (Arc::new(fully_connected(&[17, 101], training("mnist", 200)).unwrap()), 70),
+        // More weights than whose gradients are kept lane by lane on a full batch.
+        (Arc::new(fully_connected(&[280, 180], training("digits", 140)).unwrap()), 70),
         (perceptron(Hidden::Silu(10.0), 0.0, Loss::SoftHinge { margin: 1.0, beta: 20.0 }, true), 60),
         (perceptron(Hidden::Softplus(5.0), 0.4, Loss::QuadraticHinge { margin: 1.0 }, true), 100),
         (perceptron(Hidden::Tanh(2.0), 0.3, Loss::MeanSquare, true), 33),

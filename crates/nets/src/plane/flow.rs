@@ -1,7 +1,7 @@
 //! The fused Stepper of gradient flow: force, outputs and margins from one pass; replicas on all threads.
 
 use super::AlphaMlp;
-use super::pass::Space;
+use crate::fused::Room;
 use glasslab_core::{Array, Clock, Fault, FlowClock, FlowEnd, FlowRule, Job, Slice, State, Stepper, Stop, Work, sum};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ struct Replica {
     stop: Option<Stop>,
     tries: u64,
     /// Work space and the tentative point.
-    space: Space,
+    room: Room<f64>,
     next: Vec<f64>,
     next_force: Vec<f64>,
     next_outputs: Vec<f64>,
@@ -41,8 +41,8 @@ pub(crate) struct Fused {
 impl Replica {
     fn new(system: &AlphaMlp, rule: &FlowRule, x: Vec<f64>) -> Self {
         let (n, p) = (x.len(), system.y.len());
-        let (mut force, mut outputs, mut space) = (vec![0.0; n], vec![0.0; p], Space::default());
-        let (energy, unmet) = system.all(&mut space, &x, &mut force, &mut outputs);
+        let (mut force, mut outputs, mut room) = (vec![0.0; n], vec![0.0; p], system.room());
+        let (energy, unmet) = system.all(&mut room, &x, &mut force, &mut outputs);
         let mut replica = Self {
             velocity: vec![0.0; if rule.memory > 0.0 { n } else { 0 }],
             clock: FlowClock::new(rule, energy),
@@ -57,7 +57,7 @@ impl Replica {
             unmet,
             stop: None,
             tries: 0,
-            space,
+            room,
         };
         if !(energy.is_finite() && replica.force.iter().all(|f| f.is_finite())) {
             replica.stop = Some(Stop::Diverged { step: 0 });
@@ -80,12 +80,9 @@ impl Replica {
         } else {
             self.next.iter_mut().zip(&self.x).zip(&self.force).for_each(|((a, x), f)| *a = x + dt * f);
         }
-        let (energy, unmet) = system.all(&mut self.space, &self.next, &mut self.next_force, &mut self.next_outputs);
+        let (energy, unmet) = system.all(&mut self.room, &self.next, &mut self.next_force, &mut self.next_outputs);
         let turn = FlowRule::turn(&self.force, &self.next_force);
-        // A NaN must not be lost.
-        let largest =
-            |m: f64, (a, b): (&f64, &f64)| if (a - b).abs() > m || (a - b).is_nan() { (a - b).abs() } else { m };
-        let moved = system.alpha * self.outputs.iter().zip(&self.next_outputs).fold(0.0, largest);
+        let moved = system.alpha * largest_change(&self.outputs, &self.next_outputs);
         let finite = energy.is_finite() && moved.is_finite();
         let accepted = self.clock.judge(rule, if finite { turn } else { f64::NAN }, moved);
         let step = step + 1;
@@ -109,6 +106,20 @@ impl Replica {
             });
         }
     }
+}
+
+/// max |a - b|; NaN if any of them is.
+fn largest_change(a: &[f64], b: &[f64]) -> f64 {
+    let (mut most, mut all) = ([0.0_f64; 8], [0.0_f64; 8]);
+    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+        for (((m, all), a), b) in most.iter_mut().zip(&mut all).zip(a).zip(b) {
+            let d = (a - b).abs();
+            *m = if d > *m { d } else { *m };
+            // NaN once there was one.
+            *all += d;
+        }
+    }
+    if all.iter().sum::<f64>().is_nan() { f64::NAN } else { most.iter().fold(0.0, |m, d| f64::max(m, *d)) }
 }
 
 impl Fused {

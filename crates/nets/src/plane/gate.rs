@@ -1,6 +1,7 @@
 //! Nonlinearities that keep the second moment of a standard normal input.
 
 use crate::kernels::Real;
+use crate::zoo::Bend;
 use glasslab_core::Fault;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -58,6 +59,17 @@ impl Gate {
         self.scale
     }
 
+    /// act(z) = outside f(inside z): inside, f, outside.
+    pub(crate) fn parts(&self) -> (f64, Bend, f64) {
+        let (a, b) = (self.scale, self.beta);
+        match self.kind {
+            Kind::Relu => (1.0, Bend::Relu, a),
+            Kind::Tanh => (b, Bend::Tanh, a / b),
+            Kind::Softplus => (1.0, Bend::Softplus(b), a),
+            Kind::Swish => (1.0, Bend::Silu(b), a),
+        }
+    }
+
     /// act(z) and act'(z).
     #[inline(always)]
     pub fn value(&self, z: f64) -> (f64, f64) {
@@ -68,7 +80,10 @@ impl Gate {
                 let t = 1.0 - 2.0 / (1.0 + Real::exp(2.0 * b * z));
                 (a * t / b, a * (1.0 - t * t))
             }
-            Kind::Softplus => (a * softplus(b * z) / b, a * sigmoid(b * z)),
+            Kind::Softplus => {
+                let (value, slope) = softplus(b * z);
+                (a * value / b, a * slope)
+            }
             Kind::Swish => {
                 let s = sigmoid(b * z);
                 (a * z * s, a * (s + b * z * s * (1.0 - s)))
@@ -88,19 +103,12 @@ pub(crate) fn sigmoid(u: f64) -> f64 {
     1.0 / (1.0 + Real::exp(-u))
 }
 
-/// ln(1 + e^u) = max(u, 0) + ln(1 + q), q = e^-|u|, ln(1 + q) = 2 artanh(q/(2 + q)): 17 terms leave less than 10^-16.
+/// ln(1 + e^u) and its derivative 1/(1 + e^-u), with one exponential q = e^-|u|: max(u, 0) + ln(1 + q), ln(1 + q) = 2 artanh(q/(2 + q)).
 #[inline(always)]
-pub(crate) fn softplus(u: f64) -> f64 {
+pub(crate) fn softplus(u: f64) -> (f64, f64) {
     let q = Real::exp(-u.abs());
-    let s = q / (2.0 + q);
-    let square = s * s;
-    let mut sum = 0.0;
-    let mut k = 33.0;
-    while k > 0.0 {
-        sum = f64::mul_add(sum, square, 1.0 / k);
-        k -= 2.0;
-    }
-    u.max(0.0) + 2.0 * s * sum
+    let share = 1.0 / (1.0 + q);
+    (u.max(0.0) + q.ln_1p_unit(), if u < 0.0 { q * share } else { share })
 }
 
 struct Apply<'a> {
@@ -175,7 +183,7 @@ mod tests {
         }
         let worst = (-4000..4000).map(|k| {
             let u = f64::from(k) / 100.0;
-            (softplus(u) - (u.max(0.0) + (-u.abs()).exp().ln_1p())).abs()
+            (softplus(u).0 - (u.max(0.0) + (-u.abs()).exp().ln_1p())).abs()
         });
         assert!(worst.fold(0.0, f64::max) < 1e-14);
     }

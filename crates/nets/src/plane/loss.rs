@@ -1,6 +1,6 @@
 //! Losses with a margin: functions of u = 1 - m, where m = alpha y (f - f0) is the margin of a sample.
 
-use super::gate::{sigmoid, softplus};
+use super::gate::softplus;
 use glasslab_core::Fault;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -50,8 +50,11 @@ impl MarginLoss {
                 let v = u.max(0.0);
                 (0.5 * v * v, v)
             }
-            MarginLoss::Soft { beta } => (softplus(beta * u) / beta, sigmoid(beta * u)),
-            MarginLoss::Logistic => (softplus(u - 1.0), sigmoid(u - 1.0)),
+            MarginLoss::Soft { beta } => {
+                let (value, slope) = softplus(beta * u);
+                (value / beta, slope)
+            }
+            MarginLoss::Logistic => softplus(u - 1.0),
         }
     }
 

@@ -3,8 +3,8 @@
 
 mod flow;
 mod gate;
+mod kernel;
 mod loss;
-mod pass;
 mod shape;
 mod system;
 

@@ -1,6 +1,7 @@
 //! The shape of a perceptron of the plane: its weights, their layout and their initial draw.
 
 use super::Gate;
+use crate::fused::Plan;
 use glasslab_core::{Block, Fault, Streams};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -54,6 +55,21 @@ impl Shape {
     pub(crate) fn range(&self, layer: usize) -> std::ops::Range<usize> {
         let end = if layer == self.depth { self.dof() } else { self.start(layer + 1) };
         self.start(layer)..end
+    }
+
+    /// For the fused pass: all factors are on the weights.
+    pub(crate) fn plan(&self) -> Plan<f64> {
+        let (inside, bend, outside) = self.gate.parts();
+        let mut widths = vec![self.hidden; self.depth + 2];
+        (widths[0], widths[self.depth + 1]) = (self.inputs, 1);
+        let scales: Vec<f64> = (0..=self.depth)
+            .map(|layer| {
+                let below = if layer == 0 { 1.0 } else { outside };
+                let fan = self.fan_in(layer) as f64;
+                below * if layer == self.depth { 1.0 / fan } else { inside / fan.sqrt() }
+            })
+            .collect();
+        Plan::new(&widths, &scales, &vec![None; self.depth + 1], bend)
     }
 
     /// Named blocks of x.

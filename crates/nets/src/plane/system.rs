@@ -1,7 +1,8 @@
 //! The perceptron of the plane on its training set: a System with constraints.
 
-use super::pass::{Inputs, Space};
+use super::kernel::Kernel;
 use super::{MarginLoss, Shape, flow};
+use crate::fused::{Inputs, Plan, Room};
 use glasslab_core::*;
 use std::sync::{Arc, Mutex};
 
@@ -16,12 +17,13 @@ pub struct AlphaMlp {
     pub(crate) shape: Shape,
     pub(crate) loss: MarginLoss,
     pub(crate) alpha: f64,
-    pub(crate) inputs: Inputs,
+    pub(crate) plan: Plan<f64>,
+    pub(crate) inputs: Inputs<f64>,
     pub(crate) y: Vec<f64>,
     pub(crate) origin: Vec<f64>,
     /// f(w0, x_mu), or zeros [P].
     pub(crate) offset: Vec<f64>,
-    spaces: Mutex<Vec<Space>>,
+    rooms: Mutex<Vec<Room<f64>>>,
 }
 
 /// The sources of the plane.
@@ -61,12 +63,13 @@ impl AlphaMlp {
         if let Some(bad) = y.iter().find(|y| y.abs() != 1.0) {
             return Err(Fault::input("y", bad, "give labels -1 and +1"));
         }
-        let inputs = Inputs::new(x, shape.inputs);
+        let plan = shape.plan();
+        let inputs = Inputs::rows(&plan, x);
         let mut offset = vec![0.0; y.len()];
         if subtract {
-            Space::default().outputs(&shape, &origin, &inputs, &mut offset);
+            outputs(&plan, &mut Room::new(&plan), &origin, &inputs, &mut offset);
         }
-        Ok(Self { shape, loss, alpha, inputs, y: y.to_vec(), origin, offset, spaces: Mutex::default() })
+        Ok(Self { shape, loss, alpha, plan, inputs, y: y.to_vec(), origin, offset, rooms: Mutex::default() })
     }
 
     /// Its shape.
@@ -79,37 +82,51 @@ impl AlphaMlp {
         &self.origin
     }
 
-    /// Energy, force [N], f - f0 [P], number of violated margins.
-    pub(crate) fn all(&self, space: &mut Space, x: &[f64], force: &mut [f64], moved: &mut [f64]) -> (f64, usize) {
-        force.fill(0.0);
+    /// Work space of a pass.
+    pub(crate) fn room(&self) -> Room<f64> {
+        Room::new(&self.plan)
+    }
+
+    /// Energy, force [N], f - f0 [P], number of violated margins. Cost O(P N).
+    pub(crate) fn all(&self, room: &mut Room<f64>, x: &[f64], force: &mut [f64], moved: &mut [f64]) -> (f64, usize) {
         let (mut sum, mut unmet) = (0.0, 0);
         let scale = 1.0 / self.y.len() as f64;
-        space.gradient(&self.shape, x, &self.inputs, moved, force, |range, outputs, u| {
-            outputs.iter_mut().zip(&self.offset[range.clone()]).for_each(|(o, f0)| *o -= f0);
-            let (s, n) = self.loss.all(self.alpha, outputs, &self.y[range], u);
+        room.load(&self.plan, x);
+        for k in 0..self.inputs.blocks() {
+            let range = self.inputs.range(k);
+            room.forward(&self.plan, &self.inputs, k);
+            let (z, _) = room.top(&self.plan);
+            let outputs = &mut moved[range.clone()];
+            outputs.iter_mut().zip(&*z).zip(&self.offset[range.clone()]).for_each(|((o, z), f0)| *o = z - f0);
+            let (slopes, beyond) = z.split_at_mut(range.len());
+            let (s, n) = self.loss.all(self.alpha, outputs, &self.y[range], slopes);
+            beyond.fill(0.0);
             (sum, unmet) = (sum + s, unmet + n);
-        });
+            room.back(&self.plan, &self.inputs, k, k == 0);
+        }
+        room.totals(&self.plan, force, false);
         // The loss gave -y l', which is the force by the output times P.
         force.iter_mut().for_each(|f| *f *= scale);
         (sum * scale / self.alpha, unmet)
     }
 
-    fn with_space<R>(&self, work: impl FnOnce(&mut Space) -> R) -> R {
-        let lock = || self.spaces.lock().unwrap_or_else(|e| e.into_inner());
-        let mut space = lock().pop().unwrap_or_default();
-        let result = work(&mut space);
-        lock().push(space);
+    fn with_room<R>(&self, work: impl FnOnce(&mut Room<f64>) -> R) -> R {
+        let lock = || self.rooms.lock().unwrap_or_else(|e| e.into_inner());
+        let spare = lock().pop();
+        let mut room = spare.unwrap_or_else(|| self.room());
+        let result = work(&mut room);
+        lock().push(room);
         result
     }
 
     /// f(w, x) - f(w0, x) on any inputs x [B, d]; f(w, x) if nothing is subtracted from the predictor. Cost O(B N).
     pub fn moved_outputs(&self, w: &[f64], x: &[f64], subtract: bool) -> Vec<f64> {
-        let inputs = Inputs::new(x, self.shape.inputs);
+        let inputs = Inputs::rows(&self.plan, x);
         let (mut now, mut then) = (vec![0.0; inputs.len()], vec![0.0; inputs.len()]);
-        self.with_space(|space| {
-            space.outputs(&self.shape, w, &inputs, &mut now);
+        self.with_room(|room| {
+            outputs(&self.plan, room, w, &inputs, &mut now);
             if subtract {
-                space.outputs(&self.shape, &self.origin, &inputs, &mut then);
+                outputs(&self.plan, room, &self.origin, &inputs, &mut then);
             }
         });
         now.iter().zip(&then).map(|(a, b)| a - b).collect()
@@ -118,7 +135,18 @@ impl AlphaMlp {
     /// The tangent kernel Theta(w) = J J^T [K, K] on inputs x [K, d], J = df/dw: raw sum over all weights.
     /// Cost O(K^2 h L + K N). Checked by `the_kernel_is_the_product_of_gradients`.
     pub fn kernel(&self, w: &[f64], x: &[f64]) -> Vec<f64> {
-        self.with_space(|space| space.kernel(&self.shape, w, x))
+        Kernel::default().kernel(&self.shape, w, x)
+    }
+}
+
+/// Outputs f [P] of all samples at w [N]. Cost O(P N).
+fn outputs(plan: &Plan<f64>, room: &mut Room<f64>, w: &[f64], inputs: &Inputs<f64>, to: &mut [f64]) {
+    room.load(plan, w);
+    for k in 0..inputs.blocks() {
+        let range = inputs.range(k);
+        room.forward(plan, inputs, k);
+        let to = &mut to[range];
+        to.copy_from_slice(&room.top(plan).0[..to.len()]);
     }
 }
 
@@ -135,7 +163,7 @@ impl System for AlphaMlp {
         Fault::check_len("positions", self.dof(), x.len())?;
         Fault::check_len("forces", self.dof(), force.len())?;
         let mut moved = vec![0.0; self.y.len()];
-        Ok(self.with_space(|space| self.all(space, x, force, &mut moved)).0)
+        Ok(self.with_room(|room| self.all(room, x, force, &mut moved)).0)
     }
 
     fn initial(&self, streams: Streams, replica: u64, x: &mut [f64]) -> Result<(), Fault> {
@@ -202,7 +230,7 @@ impl Contacts for AlphaMlp {
     fn gaps(&self, x: &[f64]) -> Result<Vec<f64>, Fault> {
         Fault::check_len("positions", self.dof(), x.len())?;
         let mut outputs = vec![0.0; self.y.len()];
-        self.with_space(|space| space.outputs(&self.shape, x, &self.inputs, &mut outputs));
+        self.with_room(|room| self::outputs(&self.plan, room, x, &self.inputs, &mut outputs));
         let gap = |((o, f0), y): ((&f64, &f64), &f64)| self.alpha * y * (o - f0) - 1.0;
         Ok(outputs.iter().zip(&self.offset).zip(&self.y).map(gap).collect())
     }

@@ -4,6 +4,7 @@
 
 use super::engine::{Shared, Stage};
 use super::head::{self, Head};
+use crate::fused::bend;
 use crate::kernels::{Finish, Left, Listed, Real, Step, Strided, Table, padded, sweep};
 use crate::zoo::Bend;
 use pulp::{Simd, WithSimd};
@@ -214,41 +215,6 @@ unsafe fn transpose<T: Real>(from: *const T, row: usize, units: usize, columns: 
                 for b in first..last {
                     *to.add(b * stride + o) = *from.add(o * row + b);
                 }
-            }
-        }
-    }
-}
-
-/// z becomes factor f(z), and `slopes` factor f'(z). Inlined so that the loops become vectors.
-#[inline(always)]
-fn bend<T: Real>(bend: Bend, factor: T, z: &mut [T], slopes: &mut [T]) {
-    let one = T::ONE;
-    match bend {
-        Bend::Relu => {}
-        Bend::Tanh => {
-            for (z, d) in z.iter_mut().zip(slopes) {
-                let e = (*z + *z).exp();
-                // Exact to a rounding error of 1, and for large z.
-                let a = one - (one + one) / (e + one);
-                (*z, *d) = (factor * a, factor * (one - a * a));
-            }
-        }
-        Bend::Softplus(beta) => {
-            let beta = T::from_f64(beta);
-            for (z, d) in z.iter_mut().zip(slopes) {
-                let u = beta * *z;
-                let (ramp, size) = if u < T::ZERO { (T::ZERO, -u) } else { (*z, u) };
-                let small = (-size).exp();
-                let share = if u < T::ZERO { small } else { one };
-                (*z, *d) = (factor * (ramp + small.ln_1p_unit() / beta), factor * (share / (one + small)));
-            }
-        }
-        Bend::Silu(slope) => {
-            let slope = T::from_f64(slope);
-            for (z, d) in z.iter_mut().zip(slopes) {
-                let s = one / (one + (-(slope * *z)).exp());
-                let a = *z * s;
-                (*z, *d) = (factor * a, factor * (s + slope * a * (one - s)));
             }
         }
     }

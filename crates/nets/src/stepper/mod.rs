@@ -1,8 +1,9 @@
 //! Native Steppers of networks: mini-batch SGD with momentum and full-batch descent, many replicas; fused for dense
-//! networks, layer by layer for others.
+//! networks (apart for mini-batches and for whole training sets), layer by layer for others.
 
 mod blocks;
 mod engine;
+mod full;
 mod head;
 mod layered;
 mod update;
@@ -13,6 +14,7 @@ use crate::data::Training;
 use crate::kernels::{Buffer, Real};
 use crate::trained::Trained;
 use engine::{Moved, Space};
+use full::{Full, FullSpace};
 use glasslab_core::*;
 use layered::Layered;
 use rayon::prelude::*;
@@ -37,6 +39,7 @@ struct Replica<T> {
 /// Work space for the kind of network.
 enum Engine<T> {
     Dense(Space<T>),
+    Full(FullSpace<T>),
     Layered(Layered<T>),
 }
 
@@ -54,6 +57,8 @@ pub(crate) struct Native<T> {
     descent: bool,
     step: u64,
     replicas: Vec<Replica<T>>,
+    /// Of a perceptron for which the fused pass is the faster one.
+    full: Option<Full<T>>,
     engines: Mutex<Vec<Engine<T>>>,
     work: Work,
 }
@@ -78,6 +83,7 @@ impl<T: Real> Native<T> {
         }
         let n = system.network.dof();
         system.check_room::<T>(batch)?;
+        let full = system.dense.as_ref().and_then(|dense| Full::new(dense, &system.training, batch));
         let buffers: Vec<T> = system.initial_buffers().into_iter().map(T::from_f64).collect();
         let mut start = vec![0.0; n];
         let replicas = job.replicas.clone().map(|number| {
@@ -90,8 +96,8 @@ impl<T: Real> Native<T> {
         });
         let replicas = replicas.collect::<Result<_, Fault>>()?;
         let engines = Mutex::default();
-        let streams = job.streams;
-        Ok(Self { system, rate, momentum, streams, batch, descent, step: 0, replicas, engines, work: Work::default() })
+        let (streams, step, work) = (job.streams, 0, Work::default());
+        Ok(Self { system, rate, momentum, streams, batch, descent, step, replicas, full, engines, work })
     }
 
     fn dof(&self) -> usize {
@@ -116,24 +122,28 @@ impl<T: Real> Native<T> {
         }
         let spare = self.engines.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut engine = spare.unwrap_or_else(|| match &self.system.dense {
+            Some(_) if self.full.is_some() => Engine::Full(FullSpace::new()),
             Some(dense) => Engine::Dense(Space::new(dense, self.training(), self.batch, rayon::current_num_threads())),
             None => Engine::Layered(Layered::new(&self.system, self.batch)),
         });
-        let all: Vec<u32> = if self.descent { (0..self.training().len() as u32).collect() } else { Vec::new() };
+        // The order of all samples does not matter.
+        let whole = self.descent || self.full.as_ref().is_some_and(Full::is_whole);
+        let all: Vec<u32> = if whole { (0..self.training().len() as u32).collect() } else { Vec::new() };
         let mut tried = 0;
         for step in from..to {
-            let batch = if self.descent { &all } else { replica.order.batch(step) };
+            let batch = if whole { &all[..] } else { replica.order.batch(step) };
             let law = update::Law { rate: self.rate.at(step as f64), momentum: self.momentum };
             let augmentation = if self.descent { Default::default() } else { self.system.augmentation };
             let moves = augmentation.moves(self.streams, replica.number, step, batch.len());
             tried += 1;
             let (x, v, running) = (&mut replica.x, &mut replica.v, &mut replica.buffers);
-            let moved = match (&mut engine, &self.system.dense) {
-                (Engine::Dense(space), Some(dense)) => space.step(dense, self.training(), batch, law, x, v, threads),
-                (Engine::Layered(layered), _) => {
+            let moved = match (&mut engine, &self.system.dense, &self.full) {
+                (Engine::Full(space), _, Some(full)) => full.step(space, self.training(), batch, law, x, v, threads),
+                (Engine::Dense(space), Some(dense), _) => space.step(dense, self.training(), batch, law, x, v, threads),
+                (Engine::Layered(layered), ..) => {
                     layered.step(&self.system, batch, &moves, law, x, v, running, threads > 1)
                 }
-                (Engine::Dense(_), None) => unreachable!("made for a dense network"),
+                _ => unreachable!("made for this network"),
             };
             replica.stop = match moved {
                 Moved::Yes => None,
@@ -180,7 +190,9 @@ impl<T: Real> Stepper for Native<T> {
         let mut replicas = std::mem::take(&mut self.replicas);
         let available = rayon::current_num_threads();
         // Threads inside a step, for what is left of them by the replicas.
-        let inner = if self.flops() >= WORTH_THREADS { available.div_ceil(replicas.len().max(1)) } else { 1 };
+        let useful = self.full.as_ref().map_or(available, Full::threads);
+        let inner =
+            if self.flops() >= WORTH_THREADS { available.div_ceil(replicas.len().max(1)) } else { 1 }.min(useful);
         let tried: Vec<u64> = if replicas.len() < 2 && inner == 1 {
             replicas.iter_mut().map(|r| self.run(r, from, to, 1)).collect()
         } else if available == 1 {
