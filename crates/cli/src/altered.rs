@@ -47,6 +47,7 @@ impl Altered {
             changes.parameters.push((name.trim().to_owned(), toml_value(value.trim())));
         }
         changes.seed = self.seed;
+        changes.stability = self.stability;
         Ok(changes)
     }
 }

@@ -140,6 +140,10 @@ pub struct Altered {
     /// Arithmetic of the native kernels.
     #[arg(long, value_enum)]
     pub precision: Option<Digits>,
+    /// Measure the networks' relative stability R_f to smooth deformations on this many test images (displacement 1 pixel, cut-off 3;
+    /// other settings: the table [quench.stability] of a plan).
+    #[arg(long, value_name = "IMAGES")]
+    pub stability: Option<u64>,
     /// Any parameter of the system, as NAME=VALUE in TOML (repeatable): `--set hidden=100 --set widths=[50,50]`.
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
@@ -289,6 +293,9 @@ pub struct Plane {
     /// Sharpness of the soft hinge.
     #[arg(long, value_name = "BETA", default_value_t = 20.0, allow_negative_numbers = true)]
     pub sharpness: f64,
+    /// Standard deviation of the biases of the first hidden layer; 0: none.
+    #[arg(long, value_name = "B", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub bias: f64,
     /// Predictor alpha f instead of alpha (f - f0).
     #[arg(long)]
     pub keep_f0: bool,

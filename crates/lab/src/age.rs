@@ -6,7 +6,7 @@ use glasslab_core::parameter::nearest;
 use toml::{Table, Value};
 
 /// What a user changes on the command line; each change applies to every quench that knows the field.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// Fields of the quench: replicas, samples, steps, precision, keep_weights.
     pub quench: Vec<(String, Value)>,
@@ -14,6 +14,8 @@ pub struct Changes {
     pub method: Vec<(String, Value)>,
     /// Parameters of the system.
     pub parameters: Vec<(String, Value)>,
+    /// Images on which the stability to deformations is measured, for networks.
+    pub stability: Option<u64>,
     /// Seed.
     pub seed: Option<u64>,
 }
@@ -104,6 +106,21 @@ fn apply(table: &mut Table, changes: &Changes, complaints: &mut Vec<Complaint>) 
                 quench.remove("grid");
             }
             quench.insert(name.clone(), value.clone());
+        }
+    }
+    if let Some(images) = changes.stability {
+        let mut used = false;
+        for quench in &mut quenches {
+            let entry = quench.get("system").and_then(Value::as_str).and_then(registry::find);
+            if entry.is_some_and(|e| (e.parameters)().iter().any(|p| p.name == "data"))
+                && let Some(table) = sub(quench, "stability")
+            {
+                table.insert("images".to_owned(), Value::Integer(images.min(i64::MAX as u64) as i64));
+                used = true;
+            }
+        }
+        if !used {
+            complaints.push(Complaint::new("stability", images, "none of the chosen systems is a network on images"));
         }
     }
     for (name, value) in &changes.method {

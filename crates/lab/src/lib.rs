@@ -28,6 +28,7 @@ mod run;
 pub mod series;
 mod series_page;
 mod spectrum;
+mod stability;
 mod summary;
 pub mod sweep;
 mod unstarted;
@@ -47,6 +48,7 @@ pub use presets::plan_text;
 pub use quench::{Quenching, method_words};
 pub use run::{Estimate, Outcome, RunOptions, Watch, estimate, run};
 pub use spectrum::{Spectrum, SpectrumPlan, spectrum};
+pub use stability::StabilityPlan;
 pub use summary::{QuenchSummary, Summary};
 
 /// Sets the number of threads of all parallel work; results do not depend on it. Only the first call has an effect.

@@ -2,6 +2,7 @@
 
 use crate::fields::{Fields, as_value, shown};
 use crate::registry;
+use crate::stability::{self, StabilityPlan};
 use glasslab_core::{Complaint, Course, FlowRule, Method, Parameters, Precision, Schedule, Value};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,6 +44,9 @@ pub struct Quench {
     pub method: Method,
     /// When to look.
     pub grid: Grid,
+    /// Stability to deformations of images, where it is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stability: Option<StabilityPlan>,
 }
 
 /// The observation times: logarithmic grids of waiting times, lags and energies, in steps.
@@ -211,9 +215,28 @@ fn read_quench(table: &Table, path: &str) -> Result<Quench, Vec<Complaint>> {
         fields.adopt(complaints);
         read_grid(&empty, "grid", steps).expect("defaults are fine")
     });
+    let stability = fields.table("stability").and_then(|table| match stability::read(table) {
+        Ok(plan) => Some(plan),
+        Err(complaints) => {
+            fields.adopt(complaints);
+            None
+        }
+    });
     let complaints = fields.finish();
-    let quench =
-        Quench { name, label, system, replicas, samples, steps, precision, keep_weights, parameters, method, grid };
+    let quench = Quench {
+        name,
+        label,
+        system,
+        replicas,
+        samples,
+        steps,
+        precision,
+        keep_weights,
+        parameters,
+        method,
+        grid,
+        stability,
+    };
     if complaints.is_empty() { Ok(quench) } else { Err(complaints) }
 }
 

@@ -5,8 +5,8 @@ use crate::registry;
 use crate::unstarted::Unstarted;
 use glasslab_core::parameter::Build;
 use glasslab_core::{
-    Array, Block, Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Precision, Slice, Space, State, Stepper,
-    Streams, System, View,
+    Array, Block, Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Precision, Schedule, Slice, Space,
+    State, Stepper, Streams, System, View,
 };
 use glasslab_observe::{Energies, Inherent, Noise, Norms, Scattering, TwoTime};
 use std::path::Path;
@@ -117,6 +117,11 @@ impl Quenching {
             && let Some(inherent) = Inherent::new(&waiting, plan.steps, &view)
         {
             observers.push(Box::new(inherent));
+        }
+        if let Some(asked) = &plan.stability {
+            let schedule = waiting.union(&Schedule::at(vec![plan.steps]));
+            let place = (streams, folder);
+            observers.push(crate::stability::observer(asked, &plan.parameters, place, &schedule, &view)?);
         }
         if let Some(noise) = Noise::new(waiting, &plan.method, &view) {
             observers.push(Box::new(noise));

@@ -110,3 +110,18 @@ fn tables_are_read_and_bad_ones_refused_with_the_place() {
     let missing = prepare(&recipe("none.csv", 50), dir.path(), Streams::new(1)).unwrap_err().to_string();
     assert!(missing.contains("none.csv") && missing.contains("cannot be read"), "{missing}");
 }
+
+/// z = W' x'/sqrt(d + 1) with W' = (W, b) and the constant input is W x/sqrt(d) + bias b; without a bias nothing changes.
+#[test]
+fn a_constant_input_makes_biases() {
+    let data = prepare(&Recipe { components: 3, ..recipe("stripe", 50) }, Path::new("."), Streams::new(2)).unwrap();
+    assert_eq!(data.clone().with_bias(0.0), data);
+    let with = data.clone().with_bias(0.5);
+    assert_eq!((with.train.inputs, with.test.len(), &with.train.y), (4, 300, &data.train.y));
+    let (w, b) = ([0.3, -1.2, 0.7], 1.9);
+    for (x, wide) in data.train.x.chunks(3).zip(with.train.x.chunks(4)) {
+        let z = w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>() / 3_f64.sqrt() + 0.5 * b;
+        let same = w.iter().chain([&b]).zip(wide).map(|(w, x)| w * x).sum::<f64>() / 2.0;
+        assert!((z - same).abs() < 1e-12);
+    }
+}

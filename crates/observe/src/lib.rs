@@ -11,6 +11,7 @@ pub mod means;
 pub mod noise;
 pub mod norms;
 pub mod scattering;
+pub mod stability;
 pub mod two_time;
 pub mod verdict;
 
@@ -22,5 +23,6 @@ pub use means::over_replicas;
 pub use noise::Noise;
 pub use norms::Norms;
 pub use scattering::Scattering;
+pub use stability::{Centre, Moved, Ratio, Stability, relative_stability};
 pub use two_time::{TwoTime, reference_bytes};
 pub use verdict::{Class, Evidence, Verdict, judge};

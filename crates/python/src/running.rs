@@ -209,6 +209,7 @@ pub fn age(
         method: convert::pairs(method)?,
         parameters: convert::pairs(parameters)?,
         seed,
+        ..Changes::default()
     };
     let refused = |complaints| -> LabError { plan_error("the plan", complaints) };
     let plan = glasslab_lab::age_plan(&systems, &changes).map_err(refused).map_err(failure)?;

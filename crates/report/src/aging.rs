@@ -3,6 +3,7 @@
 mod data;
 mod energies;
 mod rescaled;
+mod stability;
 mod two_time;
 
 use crate::figure::Figure;
@@ -119,6 +120,7 @@ impl AgingReport {
             rescaled::by_relaxation(quenches),
             rescaled::relaxation_times(quenches),
             rescaled::noise(quenches),
+            stability::stability(quenches),
         ];
         all.into_iter().flatten().collect()
     }

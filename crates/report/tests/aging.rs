@@ -154,6 +154,31 @@ fn particles_show_their_scattering_and_their_inherent_structures() {
     assert_eq!(line.points, [(0.5, -2.0), (5.0, -3.0), (50.0, -4.0)]);
 }
 
+/// (replica, displacement, stability_time): one curve a displacement, means over the replicas; time in the quench's unit.
+#[test]
+fn stability_is_drawn_for_each_displacement() {
+    assert!(figures(exact()).iter().all(|f| f.id != "stability"));
+    let mut quench = exact();
+    quench.data.coordinates.extend([
+        Record::coordinate("displacement", "", "pixels", Values::F64(vec![0.5, 2.0])),
+        Record::coordinate("stability_time", "", "steps", Values::I64(vec![0, 10, 100])),
+    ]);
+    let dims = [("replica", 2), ("displacement", 2), ("stability_time", 3)];
+    let values = vec![1.0, 0.5, 0.1, 1.0, 0.9, 0.8, 3.0, 1.5, 0.3, 1.0, 0.7, 0.6];
+    quench.data.variables.push(Record::new("stability", "", "1", &dims, values));
+    quench.unit = TimeUnit::Steps;
+    let panel = &figure(quench, "stability").panels[0];
+    let close = |c: &glasslab_report::Curve, want: [f64; 3]| {
+        let found: Vec<(f64, f64)> = c.points.clone();
+        assert!(found.iter().zip([0.0, 10.0, 100.0]).all(|(p, t)| p.0 == t), "{found:?}");
+        assert!(found.iter().zip(want).all(|(p, w)| (p.1 - w).abs() < 1e-12), "{found:?}");
+    };
+    assert_eq!(panel.curves.len(), 2);
+    close(&panel.curves[0], [2.0, 1.0, 0.2]);
+    close(&panel.curves[1], [1.0, 0.8, 0.7]);
+    assert!(panel.curves[1].label.as_deref().unwrap().contains('2'));
+}
+
 #[test]
 fn at_most_fourteen_positive_waiting_times_are_drawn_and_both_ends_are() {
     let report = sample::report();

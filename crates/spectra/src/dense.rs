@@ -16,7 +16,40 @@ const TOGETHER: usize = 64;
 /// then QL. Error: a few n times rounding of the largest eigenvalue. Memory 8 n^2 bytes, in place.
 /// Source: Golub and Van Loan, Matrix Computations, section 8.3.
 /// Checked by `dense_matrices_with_known_eigenvalues`.
-pub fn eigenvalues(mut matrix: Matrix) -> Result<Vec<f64>, Fault> {
+pub fn eigenvalues(matrix: Matrix) -> Result<Vec<f64>, Fault> {
+    Ok(measure_at_first(matrix)?.into_iter().map(|e| e.0).collect())
+}
+
+/// The spectral measure of a symmetric matrix A `[n, n]` at a vector v `[n]`, not zero: all eigenvalues, ascending, each with
+/// the square of the overlap of its eigenvector with v/|v|. The weights sum to 1; sum_i w_i lambda_i^k = v^T A^k v/|v|^2.
+///
+/// A reflection takes v onto the first axis, where the reduction to tridiagonal form leaves it: the weights come with the
+/// eigenvalues and no eigenvector is made. Equal eigenvalues share their weight in no particular way. Cost of
+/// [`eigenvalues`], and two products. Checked by `the_spectral_measure_integrates_powers`.
+pub fn spectral_measure(mut matrix: Matrix, v: &[f64]) -> Result<Vec<(f64, f64)>, Fault> {
+    let n = matrix.size;
+    Fault::check_len("matrix", n * n, matrix.entries.len())?;
+    Fault::check_len("vector", n, v.len())?;
+    let length = sum::dot(v, v).sqrt();
+    if !(length.is_finite() && length > 0.0) {
+        return Err(Fault::input("vector", length, "give a finite vector that is not zero"));
+    }
+    let mut u: Vec<f64> = v.iter().map(|v| v / length).collect();
+    u[0] += 1.0_f64.copysign(u[0]);
+    let scale = 2.0 / sum::dot(&u, &u);
+    // A - scale (u w^T + w u^T) + scale^2 (u.w) u u^T with w = A u.
+    let mut w = vec![0.0; n];
+    matrix.apply(&u, &mut w)?;
+    let half = 0.5 * scale * sum::dot(&u, &w);
+    w.iter_mut().zip(&u).for_each(|(w, u)| *w = scale * (*w - half * u));
+    for (row, (a, b)) in matrix.entries.chunks_mut(n).zip(u.iter().zip(&w)) {
+        row.iter_mut().zip(u.iter().zip(&w)).for_each(|(e, (u, w))| *e -= a * w + b * u);
+    }
+    measure_at_first(matrix)
+}
+
+/// Eigenvalues, ascending, with the squares of the first components of their eigenvectors.
+fn measure_at_first(mut matrix: Matrix) -> Result<Vec<(f64, f64)>, Fault> {
     let n = matrix.size;
     Fault::check_len("matrix", n * n, matrix.entries.len())?;
     let a = &mut matrix.entries;
@@ -65,7 +98,7 @@ pub fn eigenvalues(mut matrix: Matrix) -> Result<Vec<f64>, Fault> {
             rest.par_chunks_mut(n).with_min_len(32).zip(v.par_iter().zip(&w)).for_each(update);
         }
     }
-    Ok(tridiagonal::solve(diagonal, &off).into_iter().map(|e| e.0).collect())
+    Ok(tridiagonal::solve(diagonal, &off))
 }
 
 /// All eigenvalues of a System's second derivative at x along its space: N, or N - 1 on a sphere, ascending.

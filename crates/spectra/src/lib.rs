@@ -11,7 +11,7 @@ mod lanczos;
 mod operator;
 mod tridiagonal;
 
-pub use dense::{eigenvalues, hessian_eigenvalues};
+pub use dense::{eigenvalues, hessian_eigenvalues, spectral_measure};
 pub use density::{Density, density, distance, semicircle_cumulative};
 pub use lanczos::{Ends, Tridiagonal, extremes, extremes_of, lanczos};
 pub use operator::{Matrix, Operator, TangentHessian};

@@ -3,7 +3,7 @@
 use glasslab_core::{Fault, HessianVec, Space, Streams, System};
 use glasslab_spectra::{
     Matrix, Operator, TangentHessian, density, distance, eigenvalues, extremes, extremes_of, hessian_eigenvalues,
-    semicircle_cumulative,
+    semicircle_cumulative, spectral_measure,
 };
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -42,6 +42,34 @@ fn dense_matrices_with_known_eigenvalues() {
         assert!(found.windows(2).all(|w| w[0] <= w[1]) && found[0] == -((n * n - 1) as f64));
     }
     assert!(eigenvalues(Matrix { size: 2, entries: vec![0.0; 3] }).is_err());
+}
+
+/// sum_i w_i lambda_i^k = v^T A^k v/|v|^2 for k = 0..=5, to 1e-11 of the norm to that power; the eigenvalues are those of
+/// [`eigenvalues`]; of a diagonal matrix the weights are the squares of v itself.
+#[test]
+fn the_spectral_measure_integrates_powers() {
+    for n in [1, 2, 3, 40, 300] {
+        let mut rng = Streams::new(5).stream("test", n as u64, 0);
+        let v: Vec<f64> = (0..n).map(|_| rng.sample(StandardNormal)).collect();
+        let square: f64 = v.iter().map(|v| v * v).sum();
+        let found = spectral_measure(random(n, 4), &v).unwrap();
+        let exact = eigenvalues(random(n, 4)).unwrap();
+        assert!(found.iter().zip(&exact).all(|(f, e)| (f.0 - e).abs() < 1e-12), "{n}");
+        let (matrix, mut power) = (random(n, 4), v.clone());
+        let norm = exact.iter().fold(0.0_f64, |m, e| m.max(e.abs()));
+        for k in 0..6 {
+            let direct = v.iter().zip(&power).map(|(a, b)| a * b).sum::<f64>() / square;
+            let sum: f64 = found.iter().map(|(value, weight)| weight * value.powi(k)).sum();
+            assert!((direct - sum).abs() < 1e-11 * norm.powi(k), "{n} {k}: {direct} {sum}");
+            let mut next = vec![0.0; n];
+            matrix.apply(&power, &mut next).unwrap();
+            power = next;
+        }
+        let entries = (0..n * n).map(|k| if k / n == k % n { (k / n) as f64 } else { 0.0 }).collect();
+        let found = spectral_measure(Matrix { size: n, entries }, &v).unwrap();
+        assert!(found.iter().zip(&v).all(|((_, w), v)| (w - v * v / square).abs() < 1e-12), "{n}");
+    }
+    assert!(spectral_measure(random(3, 1), &[0.0; 3]).is_err() && spectral_measure(random(3, 1), &[1.0; 2]).is_err());
 }
 
 /// Trace and sum of squares are kept to rounding, the law is the semicircle: for GOE the distance of the counting function is

@@ -17,6 +17,7 @@ pub fn plane(args: &Args, common: &Common) -> Result<ExitCode> {
         samples: args.samples,
         kernel: args.kernel,
         test: args.test,
+        bias: args.bias,
         depth: args.depth,
         activation: args.activation.clone(),
         activation_slope: args.slope,
@@ -34,7 +35,18 @@ pub fn plane(args: &Args, common: &Common) -> Result<ExitCode> {
         alphas: if args.alphas.is_empty() { plan.alphas.clone() } else { args.alphas.clone() },
         ..plan
     };
-    let outcome = map(plan, Path::new("."), args.out.as_deref(), args.resume, &mut Bars::default())?;
+    carry_out(plan, Path::new("."), args.out.as_deref(), args.resume, common)
+}
+
+/// Carries out a plan of the plane; data sets that are folders or files are looked up in `folder`.
+pub fn carry_out(
+    plan: PlanePlan,
+    folder: &Path,
+    out: Option<&Path>,
+    resume: bool,
+    common: &Common,
+) -> Result<ExitCode> {
+    let outcome = map(plan, folder, out, resume, &mut Bars::default())?;
     output::text(common, outcome.table.trim_end());
     output::text(common, &format!("report: {}", outcome.dir.join("report.html").display()));
     let mut json = outcome.summary;

@@ -4,7 +4,8 @@ use crate::args::{Common, Place, Run};
 use crate::output;
 use crate::progress::Bars;
 use anyhow::{Context, Result, bail};
-use glasslab_lab::{Plan, RunOptions, changed_plan, plan_error, plan_text};
+use glasslab_lab::plane::PlanePlan;
+use glasslab_lab::{Changes, Plan, RunOptions, changed_plan, plan_error, plan_text};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,6 +17,18 @@ use std::time::Duration;
 pub fn run(args: &Run, common: &Common) -> Result<ExitCode> {
     let (text, folder) = plan_text(&args.plan)?;
     let changes = args.altered.changes(&folder)?;
+    if let Some(plane) = PlanePlan::parse(&text) {
+        let plan = plane.map_err(|c| plan_error(&args.plan, c))?;
+        if (Changes { seed: None, ..changes.clone() }) != Changes::default() {
+            bail!("{}: of the flags that change a plan, one of a plane takes --seed alone: change the plan", args.plan);
+        }
+        let plan = PlanePlan { seed: changes.seed.unwrap_or(plan.seed), ..plan };
+        if args.place.dry_run {
+            output::text(common, &plan.resolved().to_toml());
+            return Ok(ExitCode::SUCCESS);
+        }
+        return super::plane::carry_out(plan, &folder, args.place.out.as_deref(), args.place.resume, common);
+    }
     let plan = changed_plan(&text, &changes).map_err(|c| plan_error(&args.plan, c))?;
     carry_out(&plan, &folder, &args.place, common)
 }

@@ -1,5 +1,6 @@
 //! What the points say: the jamming line, the crossover between the regimes, what to do.
 
+use super::choice::{Quote, choose, cost};
 use super::plan::PlanePlan;
 use super::point::PointResult;
 use crate::summary::short;
@@ -54,6 +55,9 @@ pub struct Findings {
     pub crossover: Vec<CrossoverPoint>,
     /// Lazy slopes.
     pub lazy: Vec<LazySlope>,
+    /// What to expect of the recommended point: from nets that had no part in the choice, on the half of the test set that had
+    /// none.
+    pub quote: Option<Quote>,
     /// Advice in words, sentence by sentence.
     pub advice: Vec<String>,
 }
@@ -121,39 +125,37 @@ fn percent(value: f64, error: f64) -> String {
     format!("{:.2} ± {:.2} %", 100.0 * value, 200.0 * error)
 }
 
-/// The whole standard error of a test error: over nets, and of the finite test set.
-fn whole(p: &PointResult, [value, error]: [f64; 2]) -> f64 {
-    (error * error + value * (1.0 - value) / p.tested as f64).sqrt()
-}
+/// Fewest nets a point of which anything is recommended.
+pub(super) const FEWEST: u64 = 3;
 
-/// Which point to choose, in words; intervals are two standard errors.
-fn advice(plan: &PlanePlan, points: &[PointResult], crossover: &[CrossoverPoint]) -> Vec<String> {
+/// Which point to choose, in words; intervals are two standard errors. `fresh`: the nets of [`super::confirm`] at the chosen
+/// point.
+fn advice(
+    plan: &PlanePlan,
+    points: &[PointResult],
+    crossover: &[CrossoverPoint],
+    fresh: Option<&PointResult>,
+) -> Vec<String> {
     let mut out = Vec::new();
-    if plan.seeds < 3 {
-        return vec!["Not resolved: give at least 3 nets a point.".to_owned()];
+    if plan.seeds < FEWEST {
+        return vec![format!("Not resolved: give at least {FEWEST} nets a point.")];
     }
-    let fit = |p: &&PointResult| 2 * p.fitted() > p.runs.len();
-    let best = points.iter().filter(fit).min_by(|a, b| a.ensemble_error[0].total_cmp(&b.ensemble_error[0]));
-    let Some(best) = best else {
+    let (Some(choice), Some(quote)) = (choose(points), fresh.map(Quote::of)) else {
         return vec!["Not resolved: nowhere do most nets fit. Give larger widths, or more steps.".to_owned()];
     };
-    // Differences between points: the test set is common, so only the scatter over nets counts.
-    let apart = |p: &PointResult| {
-        let [e, s] = p.ensemble_error;
-        (e - best.ensemble_error[0]) > 2.0 * (s * s + best.ensemble_error[1].powi(2)).sqrt()
-    };
-    let cost = |p: &PointResult| p.runs.iter().map(|r| r.steps as f64).sum::<f64>() * p.weights as f64;
-    let equal: Vec<&PointResult> = points.iter().filter(fit).filter(|p| !apart(p)).collect();
-    let chosen = equal.iter().copied().min_by(|a, b| cost(a).total_cmp(&cost(b))).unwrap_or(best);
-    let flops = 6.0 * plan.samples as f64 * cost(chosen);
+    let (chosen, equal) = (choice.chosen, choice.equal);
     out.push(format!(
         "Recommended: h = {}, alpha = {} (sqrt(h) alpha of the papers), the outputs of {} nets averaged: test error {} \
-         (two standard errors, nets and test set), about {:.1e} floating-point operations to train.",
+         (two standard errors, nets and test set), about {:.1e} floating-point operations to train. The point was chosen on \
+         one half of the test set; the error is that of {} other nets on the other half ({} samples), {} of which fit.",
         chosen.width,
         short(chosen.alpha),
         plan.seeds,
-        percent(chosen.ensemble_error[0], whole(chosen, chosen.ensemble_error)),
-        flops
+        percent(quote.ensemble_error[0], quote.ensemble_error[1]),
+        6.0 * plan.samples as f64 * cost(chosen),
+        quote.nets,
+        quote.samples,
+        quote.fitted,
     ));
     if equal.len() > 1 {
         let widths = equal.iter().map(|p| p.width);
@@ -168,12 +170,14 @@ fn advice(plan: &PlanePlan, points: &[PointResult], crossover: &[CrossoverPoint]
             short(alphas.fold(0.0, f64::max))
         ));
     }
-    if let Some(widest) = plan.widths.iter().max().and_then(|&h| at(points, h, chosen.alpha)).filter(|p| fit(p)) {
-        let (single, nets) = (widest.mean_error, chosen.ensemble_error);
+    let widest = plan.widths.iter().max().and_then(|&h| at(points, h, chosen.alpha));
+    if let (Some(widest), Some(nets)) = (widest.filter(|p| 2 * p.fitted() > p.runs.len()), fresh) {
+        // The same half of the test set for both: only nets differ.
+        let (single, nets) = (widest.halves[1].mean_error, nets.halves[1].ensemble_error);
         let error = (single[1].powi(2) + nets[1].powi(2)).sqrt();
         let sentence = |word: &str| {
             format!(
-                "At the same alpha one net of h = {} ({} weights) has {}, on average; the {} averaged nets ({} weights in all) {word}.",
+                "At the same alpha one net of h = {} ({} weights) has {} there, on average; the {} averaged nets ({} weights in all) {word}.",
                 widest.width,
                 widest.weights,
                 percent(single[0], single[1]),
@@ -206,18 +210,20 @@ fn advice(plan: &PlanePlan, points: &[PointResult], crossover: &[CrossoverPoint]
 }
 
 /// Everything that the points say.
-pub(super) fn findings(plan: &PlanePlan, points: &[PointResult]) -> Findings {
+pub(super) fn findings(plan: &PlanePlan, points: &[PointResult], fresh: Option<&PointResult>) -> Findings {
     let crossover: Vec<CrossoverPoint> = plan.widths.iter().filter_map(|&h| crossover(points, h)).collect();
     Findings {
         jamming: plan.alphas.iter().map(|&a| jamming(points, a)).collect(),
         lazy: plan.widths.iter().filter_map(|&h| lazy_slope(points, h)).collect(),
-        advice: advice(plan, points, &crossover),
+        quote: fresh.map(Quote::of),
+        advice: advice(plan, points, &crossover, fresh),
         crossover,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::choice::Half;
     use super::super::point::{End, RunResult};
     use super::*;
 
@@ -233,19 +239,24 @@ mod tests {
             test_error: e + 0.02,
             kernel_change: kernel_change * if seed.is_multiple_of(2) { 1.02 } else { 0.98 },
             alignment: [0.0; 2],
+            spectrum: [vec![], vec![]],
             displacement: vec![],
-            amplification: 1.0,
+            weight_norm: vec![],
+            moved: 1.0,
+            amplification: [1.0; 2],
         };
         PointResult {
             key: String::new(),
             width,
             alpha,
+            first: 0,
             weights: width * width,
             tested: 2000,
             runs: (0..5).map(run).collect(),
             mean_error: [e + 0.02, 0.001],
             ensemble_error: [e, 0.001],
             variance: [0.1, 0.01],
+            halves: [0, 1].map(|_| Half { samples: 1000, mean_error: [e + 0.02, 0.001], ensemble_error: [e, 0.001] }),
         }
     }
 
@@ -277,12 +288,20 @@ mod tests {
     fn advice_names_the_cheapest_of_the_equals_and_says_what_is_not_resolved() {
         let plan = PlanePlan { widths: vec![8, 16, 32], alphas: vec![1.0], ..PlanePlan::default() };
         let mut points = vec![point(8, 1.0, 5, 2.0, 0.1002), point(16, 1.0, 5, 2.0, 0.1), point(32, 1.0, 5, 2.0, 0.15)];
-        let words = advice(&plan, &points, &[]).join(" ");
+        let fresh = point(8, 1.0, 5, 2.0, 0.11);
+        let words = advice(&plan, &points, &[], Some(&fresh)).join(" ");
         assert!(words.contains("h = 8,") && words.contains("not resolved") && words.contains("feature"), "{words}");
         assert!(words.contains("are better by"), "{words}");
-        points[0].ensemble_error[0] = 0.12;
-        assert!(advice(&plan, &points, &[])[0].contains("h = 16,"));
+        // 11 %, the error of the fresh nets: binomial error of 1000 samples and 0.1 % over nets, twice.
+        assert!(words.contains("test error 11.00 ± 1.99 %"), "{words}");
+        points[0].halves[0].ensemble_error[0] = 0.12;
+        assert!(advice(&plan, &points, &[], Some(&fresh))[0].contains("h = 16,"));
+        // What is quoted has no part in the choice.
+        points[1].halves[1].ensemble_error[0] = 0.5;
+        points[1].ensemble_error[0] = 0.5;
+        assert!(advice(&plan, &points, &[], Some(&fresh))[0].contains("h = 16,"));
         let jammed: Vec<_> = points.iter().map(|p| point(p.width, 1.0, 0, 1.0, 0.1)).collect();
-        assert!(advice(&plan, &jammed, &[])[0].starts_with("Not resolved"));
+        assert!(choose(&jammed).is_none());
+        assert!(advice(&plan, &jammed, &[], None)[0].starts_with("Not resolved"));
     }
 }

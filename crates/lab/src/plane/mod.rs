@@ -1,12 +1,18 @@
 //! The map of the (h, alpha) plane: every point a group of nets, every point a file, resumable at any instant.
 
+mod average;
+mod choice;
 mod find;
+mod measure;
+mod null;
 mod page;
 mod plan;
 mod point;
 mod records;
 
+pub use choice::{Choice, Half, Quote, choose, confirm, cost, halves, whole_error};
 pub use find::{CrossoverPoint, Findings, JammingPoint, LazySlope};
+pub use measure::EIGENVALUES;
 pub use plan::PlanePlan;
 pub(crate) use point::net;
 pub use point::{End, PointResult, RunResult};
@@ -14,8 +20,8 @@ pub use point::{End, PointResult, RunResult};
 use crate::error::{LabError, plan_error};
 use crate::run::Watch;
 use crate::summary::short;
-use glasslab_core::{Fault, Streams};
-use glasslab_nets::labelled::{Prepared, prepare};
+use glasslab_core::Fault;
+use glasslab_nets::labelled::Prepared;
 use glasslab_store::{Manifest, RunDir, utc};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -53,14 +59,14 @@ pub fn plane(
         return Err(plan_error("plane", complaints));
     }
     let plan = plan.resolved();
-    let data = prepare(&plan.recipe(), folder, Streams::new(plan.seed)).map_err(refuse)?;
+    let data = plan.data(folder).map_err(refuse)?;
     let dir = open(&plan, out, resume)?;
     watch.note(&format!("run directory {}", dir.path().display()));
     watch.note(&data.about);
     let begin = Instant::now();
     let mut wanted: Vec<(usize, f64)> =
         plan.widths.iter().flat_map(|&h| plan.alphas.iter().map(move |&a| (h, a))).collect();
-    let mut points = compute(&plan, &data, &dir, &wanted, "points", watch)?;
+    let mut points = compute(&plan, &data, &dir, &wanted, 0, "points", watch)?;
     for round in 0..plan.refine {
         let more: Vec<(usize, f64)> = (plan.alphas.iter())
             .filter_map(|&alpha| {
@@ -74,9 +80,15 @@ pub fn plane(
             break;
         }
         wanted.extend(&more);
-        points.extend(compute(&plan, &data, &dir, &more, &format!("bisection {}", round + 1), watch)?);
+        points.extend(compute(&plan, &data, &dir, &more, 0, &format!("bisection {}", round + 1), watch)?);
     }
-    let findings = find::findings(&plan, &points);
+    // The point to recommend, with nets of its own: what it is chosen by is not what is quoted.
+    let chosen = choose(&points).filter(|_| plan.seeds >= find::FEWEST).map(|c| (c.chosen.width, c.chosen.alpha));
+    let fresh = match chosen {
+        Some(at) => compute(&plan, &data, &dir, &[at], plan.seeds, "fresh nets of the chosen point", watch)?,
+        None => Vec::new(),
+    };
+    let findings = find::findings(&plan, &points, fresh.first());
     dir.write_records("plane", &records::dataset(&plan, &data, &points))?;
     let ends = |end: End| points.iter().flat_map(|p| &p.runs).filter(|r| r.end == end).count();
     let summary = json!({
@@ -145,10 +157,11 @@ fn compute(
     data: &Prepared,
     dir: &RunDir,
     wanted: &[(usize, f64)],
+    first: u64,
     title: &str,
     watch: &mut dyn Watch,
 ) -> Result<Vec<PointResult>, LabError> {
-    let mut done: Vec<Option<PointResult>> = wanted.iter().map(|&(h, a)| read(dir, &plan.key(h, a))).collect();
+    let mut done: Vec<Option<PointResult>> = wanted.iter().map(|&(h, a)| read(dir, &plan.key(h, a, first))).collect();
     let mut open: Vec<usize> = (0..wanted.len()).filter(|&k| done[k].is_none()).collect();
     open.sort_by_key(|&k| std::cmp::Reverse(wanted[k].0));
     let there = wanted.len() - open.len();
@@ -173,7 +186,7 @@ fn compute(
     if rayon::current_thread_index().is_some() {
         // On a thread of a pool, which must not wait for others: nets of a point in parallel, points in turn.
         for &k in &open {
-            finish(k, point::point(plan, data, wanted[k].0, wanted[k].1));
+            finish(k, point::point(plan, data, wanted[k].0, wanted[k].1, first));
         }
     } else {
         let (send, receive) = mpsc::channel();
@@ -183,7 +196,7 @@ fn compute(
                 let (width, alpha) = wanted[k];
                 scope.spawn(move |_| {
                     // Who waits below is gone only if it panicked.
-                    let _ = send.send((k, point::point(plan, data, width, alpha)));
+                    let _ = send.send((k, point::point(plan, data, width, alpha, first)));
                 });
             }
             drop(send);

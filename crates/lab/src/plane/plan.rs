@@ -1,9 +1,13 @@
 //! What a map of the (h, alpha) plane is made of, checked and spelled out.
 
-use glasslab_core::{Complaint, Fault, FlowRule};
-use glasslab_nets::labelled::Recipe;
+use crate::fields::shown;
+use glasslab_core::parameter::nearest;
+use glasslab_core::{Complaint, Fault, FlowRule, Streams};
+use glasslab_nets::labelled::{Prepared, Recipe, prepare};
 use glasslab_nets::plane::{Gate, MarginLoss, Shape};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
+use toml::Table;
 
 /// A map of the plane: data, network, loss, grid, budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +25,8 @@ pub struct PlanePlan {
     pub kernel: usize,
     /// Test samples; 0: what is left, at most 10,000.
     pub test: usize,
+    /// Standard deviation of the biases of the first hidden layer: a constant input; 0: none.
+    pub bias: f64,
     /// Hidden layers L.
     pub depth: usize,
     /// Nonlinearity.
@@ -56,6 +62,7 @@ impl Default for PlanePlan {
             samples: 500,
             kernel: 100,
             test: 0,
+            bias: 0.0,
             depth: 2,
             activation: "swish".to_owned(),
             activation_slope: 10.0,
@@ -103,6 +110,9 @@ impl PlanePlan {
                 format!("give a grid of at most {MOST_POINTS} points"),
             ));
         }
+        if !(self.bias.is_finite() && self.bias >= 0.0) {
+            out.push(Complaint::new("bias", self.bias, "give a finite number >= 0"));
+        }
         if let Some(bad) = self.alphas.iter().find(|a| !(a.is_finite() && **a > 0.0)) {
             out.push(Complaint::new("alphas", bad, "give finite numbers > 0"));
         }
@@ -142,13 +152,54 @@ impl PlanePlan {
         self
     }
 
+    /// Reads a plan with a table `[plane]`; None if there is none. What is not given is the default. Complaints name their
+    /// fields, all at once.
+    pub fn parse(text: &str) -> Option<Result<Self, Vec<Complaint>>> {
+        let table: Table = text.parse().ok()?;
+        let given = table.get("plane")?;
+        let Some(given) = given.as_table() else {
+            return Some(Err(vec![Complaint::new("plane", shown(given), "write a table [plane]")]));
+        };
+        let mut complaints = Vec::new();
+        for name in table.keys().filter(|n| !["name", "plane"].contains(&n.as_str())) {
+            complaints.push(Complaint::new(name, shown(&table[name]), "a plan of a plane has a name and [plane] only"));
+        }
+        let mut all = Table::try_from(Self::default()).unwrap_or_default();
+        for (name, value) in given {
+            let field = format!("plane.{name}");
+            let Some(default) = all.get(name).cloned() else {
+                let fix = match nearest(name, all.keys().map(String::as_str)) {
+                    Some(near) => format!("unknown field; did you mean `{near}`?"),
+                    None => format!(
+                        "unknown field; the fields here are {}",
+                        all.keys().cloned().collect::<Vec<_>>().join(", ")
+                    ),
+                };
+                complaints.push(Complaint::new(field, shown(value), fix));
+                continue;
+            };
+            all.insert(name.clone(), value.clone());
+            if let Err(error) = all.clone().try_into::<Self>() {
+                let fix = error.message().lines().next().unwrap_or("another type is needed").to_owned();
+                complaints.push(Complaint::new(field, shown(value), fix));
+                all.insert(name.clone(), default);
+            }
+        }
+        Some(if complaints.is_empty() { Ok(all.try_into().unwrap_or_default()) } else { Err(complaints) })
+    }
+
     /// The plan as TOML, with every default.
     pub fn to_toml(&self) -> String {
         let body = toml::to_string(self).unwrap_or_default();
         format!("name = \"plane\"\n\n[plane]\n{body}")
     }
 
-    /// The data that it asks for.
+    /// The data that it asks for; files and folders are looked up in `folder`.
+    pub fn data(&self, folder: &Path) -> Result<Prepared, Fault> {
+        Ok(prepare(&self.recipe(), folder, Streams::new(self.seed))?.with_bias(self.bias))
+    }
+
+    /// How its data are prepared.
     pub(crate) fn recipe(&self) -> Recipe {
         Recipe {
             data: self.data.clone(),
@@ -164,9 +215,31 @@ impl PlanePlan {
         FlowRule::default()
     }
 
-    /// All that decides the numbers of a point, as text: the name of its file is the hash of this.
-    pub(crate) fn key(&self, width: usize, alpha: f64) -> String {
+    /// All that decides the numbers of a point whose nets are numbered from `first`, as text: the name of its file is the
+    /// hash of this.
+    pub(crate) fn key(&self, width: usize, alpha: f64, first: u64) -> String {
         let alone = Self { widths: vec![width], alphas: vec![alpha], refine: 0, ..self.clone() };
-        format!("glasslab plane point, format 1\n{}", alone.to_toml())
+        format!("glasslab plane point, format 2, first net {first}\n{}", alone.to_toml())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_are_read_as_they_are_written_and_say_all_that_is_wrong() {
+        let plan =
+            PlanePlan { widths: vec![3, 5], alphas: vec![0.5, 1e5], data: "digits".to_owned(), ..Default::default() };
+        assert_eq!(PlanePlan::parse(&plan.to_toml()).unwrap().unwrap(), plan);
+        let short = PlanePlan::parse("name = \"plane\"\n[plane]\nalphas = [1, 10]\nseeds = 7\n").unwrap().unwrap();
+        assert_eq!((short.alphas, short.seeds, short.steps), (vec![1.0, 10.0], 7, PlanePlan::default().steps));
+        let bad = PlanePlan::parse("sed = 1\n[plane]\nwidth = [3]\nseeds = \"many\"\n").unwrap().unwrap_err();
+        let words: Vec<String> = bad.iter().map(ToString::to_string).collect();
+        let words = words.join("; ");
+        assert!(bad.len() == 3 && words.contains("did you mean `widths`") && words.contains("plane.seeds"), "{words}");
+        assert!(
+            PlanePlan::parse("[[quench]]\nsystem = \"trap\"\n").is_none() && PlanePlan::parse("= broken").is_none()
+        );
     }
 }

@@ -1,10 +1,22 @@
 //! The grid as labelled arrays.
 
 use super::find::at;
+use super::measure::EIGENVALUES;
 use super::plan::PlanePlan;
 use super::point::{End, PointResult, RunResult};
 use glasslab_core::{Dataset, Record, Values};
 use glasslab_nets::labelled::Prepared;
+use glasslab_nets::plane::{Gate, Shape};
+
+const AMPLIFICATION: &str =
+    "Lambda: RMS of first-layer weights of input 1, over the mean of the RMS of the other inputs' weights";
+
+/// Names of the layers.
+fn layout(plan: &PlanePlan, data: &Prepared) -> Vec<String> {
+    let shape = Gate::new(&plan.activation, plan.activation_slope)
+        .and_then(|gate| Shape::new(data.train.inputs, 1, plan.depth, gate));
+    shape.map(|s| s.layout().into_iter().map(|b| b.name).collect()).unwrap_or_default()
+}
 
 /// Records of the grid (points of the bisection are in `points/` only).
 pub(super) fn dataset(plan: &PlanePlan, data: &Prepared, points: &[PointResult]) -> Dataset {
@@ -51,14 +63,37 @@ pub(super) fn dataset(plan: &PlanePlan, data: &Prepared, points: &[PointResult])
         run("kernel_change", "|Theta - Theta_0|/|Theta_0| on the kernel set, Frobenius", "1", &|r| r.kernel_change),
         run("alignment_start", "y^T Theta y/(|Theta||y|^2) at the start", "1", &|r| r.alignment[0]),
         run("alignment_end", "y^T Theta y/(|Theta||y|^2) at the end", "1", &|r| r.alignment[1]),
-        run("amplification", "RMS of first-layer weights of input 1, over that of the others", "1", &|r| {
-            r.amplification
-        }),
+        run("moved", "sqrt(h) |w - w0|/|w0|, all weights, at the end", "1", &|r| r.moved),
+        run("amplification_start", AMPLIFICATION, "1", &|r| r.amplification[0]),
+        run("amplification_end", AMPLIFICATION, "1", &|r| r.amplification[1]),
         run("flow_time", "flow time at the end", "time", &|r| r.time),
         run("attempts", "attempts of the flow", "steps", &|r| r.steps as f64),
         run("fitted", "1 where all margins are met", "1", &|r| f64::from(u8::from(r.end == End::Fitted))),
         run("jammed", "1 where the loss no longer falls", "1", &|r| f64::from(u8::from(r.end == End::Jammed))),
     ];
+    let layers: Vec<String> = layout(plan, data);
+    let eigenvalues = EIGENVALUES.min(data.kernel.len());
+    let mut many = |name: &str, about: &str, dim: &str, n: usize, of: &dyn Fn(&RunResult, usize) -> f64| {
+        let nets = |p: &Option<&PointResult>| -> Vec<f64> {
+            let entries = |p: &&PointResult| p.runs.iter().flat_map(|r| (0..n).map(move |k| of(r, k))).collect();
+            p.as_ref().map_or(vec![f64::NAN; s * n], entries)
+        };
+        let values = grid.iter().flat_map(nets).collect();
+        let dims = [("width", h), ("alpha", a), ("seed", s), (dim, n)];
+        out.variables.push(Record::new(name, about, "1", &dims, values));
+    };
+    let l = layers.len();
+    many("displacement_layer", "|w - w0|/|w0| within one layer, at the end", "layer", l, &|r, k| r.displacement[k]);
+    many("weight_norm_layer", "|w| within one layer, Euclidean, at the end", "layer", l, &|r, k| r.weight_norm[k]);
+    for (t, when) in ["start", "end"].into_iter().enumerate() {
+        let value = format!("largest eigenvalues of Theta on the kernel set, descending, at the {when}");
+        let weight = format!("(phi . y)^2/|y|^2 of the unit eigenvector phi of kernel_eigenvalue_{when}, y the labels");
+        let (name, dim) = (format!("kernel_eigenvalue_{when}"), "eigenvalue");
+        many(&name, &value, dim, eigenvalues, &|r, k| r.spectrum[t][k][0]);
+        many(&format!("kernel_projection_{when}"), &weight, dim, eigenvalues, &|r, k| r.spectrum[t][k][1]);
+    }
+    out.coordinates.push(Record::coordinate("layer", "matrices of weights", "1", Values::Text(layers)));
+    out.coordinates.push(integers("eigenvalue", "rank of the eigenvalue", (1..=eigenvalues as i64).collect()));
     let facts = [
         ("data", data.about.clone()),
         ("training_samples", data.train.len().to_string()),

@@ -3,6 +3,7 @@
 mod augment;
 mod catalogue;
 mod cifar;
+pub mod deform;
 mod embedded;
 mod files;
 mod idx;

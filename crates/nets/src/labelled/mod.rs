@@ -77,6 +77,26 @@ pub struct Prepared {
     pub about: String,
 }
 
+impl Prepared {
+    /// The same with a constant input, the last, so that a first layer W x/sqrt(inputs) of standard normal weights is one of
+    /// z = W x/sqrt(d) + bias b with standard normal biases b: inputs times sqrt((d + 1)/d), the constant is bias sqrt(d + 1).
+    /// Nothing is changed if `bias` is 0. Checked by `a_constant_input_makes_biases`.
+    pub fn with_bias(mut self, bias: f64) -> Self {
+        if bias == 0.0 {
+            return self;
+        }
+        let d = self.train.inputs;
+        let (scale, constant) = (((d + 1) as f64 / d as f64).sqrt(), bias * ((d + 1) as f64).sqrt());
+        for part in [&mut self.train, &mut self.kernel, &mut self.test] {
+            let row = |x: &[f64]| x.iter().map(|v| v * scale).chain([constant]).collect::<Vec<f64>>();
+            part.x = part.x.chunks_exact(d).flat_map(row).collect();
+            part.inputs = d + 1;
+        }
+        self.about += &format!("; a constant input: biases of the first layer of standard deviation {bias}");
+        self
+    }
+}
+
 /// Prepares data. Files are looked up from `folder`.
 ///
 /// Images and tables: train and test are pooled, each input is centred over the pool, each sample is put on the sphere

@@ -77,6 +77,11 @@ impl AlphaMlp {
         &self.shape
     }
 
+    /// The scale alpha.
+    pub fn alpha(&self) -> f64 {
+        self.alpha
+    }
+
     /// The origin w0 \[N\].
     pub fn origin(&self) -> &[f64] {
         &self.origin

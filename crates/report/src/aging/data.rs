@@ -64,6 +64,21 @@ pub(super) fn trace(quench: &QuenchView, name: &str, dim: &str) -> Option<Trace>
     Some(Trace { at, replicas })
 }
 
+/// `name` (replica, `of`, `dim`): the values of the coordinate `of`, and the trace along `dim` at each of them.
+pub(super) fn cube(quench: &QuenchView, name: &str, of: &str, dim: &str) -> Option<(Vec<f64>, Vec<Trace>)> {
+    let (record, values) = shaped(&quench.data, name, &["replica", of, dim])?;
+    let [_, sets, steps] = record.shape[..] else { return None };
+    let (_, sizes) = shaped(&quench.data, of, &[of])?;
+    let physical = dim.replace("_time", "_physical_time");
+    let at = times(quench, dim, &[&physical], steps)?;
+    let row = |set: usize, values: &[f64]| values[set * steps..(set + 1) * steps].to_vec();
+    let trace = |set: usize| Trace {
+        at: at.clone(),
+        replicas: values.chunks((sets * steps).max(1)).map(|v| row(set, v)).collect(),
+    };
+    (sizes.len() == sets).then(|| (sizes.clone(), (0..sets).map(trace).collect()))
+}
+
 /// One two-time curve: a waiting time, its lags and the values of each replica.
 pub(super) struct TwoTime {
     /// Waiting time t_w.

@@ -39,7 +39,7 @@ fn landmarks(quench: &QuenchView) -> impl Iterator<Item = Guide> + '_ {
     real.map(|(x, label)| Guide::Vertical { x: *x, label: label.clone() })
 }
 
-fn panel(quench: &QuenchView, y: Axis, curves: Vec<Curve>) -> Panel {
+pub(super) fn panel(quench: &QuenchView, y: Axis, curves: Vec<Curve>) -> Panel {
     Panel {
         title: plain(&quench.label),
         x: time_axis(quench.unit),

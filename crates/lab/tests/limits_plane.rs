@@ -1,0 +1,201 @@
+//! The plane against what is known of it: lazy regime, crossover, cusp, learning curves of the stripe. Each runs a plan of
+//! `experiments/`.
+
+use glasslab_lab::plane::{End, PlaneOutcome, PlanePlan, PointResult, plane};
+use std::path::Path;
+
+fn plan(name: &str) -> PlanePlan {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments").join(name);
+    PlanePlan::parse(&std::fs::read_to_string(path).unwrap()).unwrap().unwrap()
+}
+
+/// Carries out the plan; in the folder of the variable `GLASSLAB_KEEP` if it is set, where a second run finds its points.
+fn carry_out(name: &str, plan: PlanePlan) -> (PlaneOutcome, Vec<PointResult>) {
+    let place = tempfile::tempdir().unwrap();
+    let kept = std::env::var_os("GLASSLAB_KEEP").map(|k| Path::new(&k).join(name));
+    let out = kept.unwrap_or_else(|| place.path().join(name));
+    let outcome = plane(plan, Path::new("."), Some(&out), out.exists(), &mut ()).unwrap();
+    println!("{}", outcome.table);
+    let files = std::fs::read_dir(out.join("points")).unwrap().flatten();
+    let points = files.map(|f| serde_json::from_slice(&std::fs::read(f.path()).unwrap()).unwrap());
+    let points = points.filter(|p: &PointResult| p.first == 0).collect();
+    (outcome, points)
+}
+
+/// Mean and standard error.
+fn mean(values: &[f64]) -> [f64; 2] {
+    let n = values.len() as f64;
+    let m = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - m).powi(2)).sum::<f64>() / (n - 1.0);
+    [m, (variance / n).sqrt()]
+}
+
+/// Slope of y against x with errors e, and its standard error: from the errors, times the root of chi^2 per degree of freedom where
+/// that is above 1.
+fn slope(points: &[(f64, f64, f64)]) -> [f64; 2] {
+    let weight = |p: &(f64, f64, f64)| 1.0 / (p.2 * p.2);
+    let total: f64 = points.iter().map(weight).sum();
+    let (mx, my) = (
+        points.iter().map(|p| weight(p) * p.0).sum::<f64>() / total,
+        points.iter().map(|p| weight(p) * p.1).sum::<f64>() / total,
+    );
+    let sxx: f64 = points.iter().map(|p| weight(p) * (p.0 - mx).powi(2)).sum();
+    let b = points.iter().map(|p| weight(p) * (p.0 - mx) * (p.1 - my)).sum::<f64>() / sxx;
+    let chi: f64 = points.iter().map(|p| weight(p) * (p.1 - my - b * (p.0 - mx)).powi(2)).sum();
+    let free = points.len() as f64 - 2.0;
+    [b, (if free > 0.0 { (chi / free).max(1.0) } else { 1.0 } / sxx).sqrt()]
+}
+
+fn at(points: &[PointResult], width: usize, alpha: f64) -> &PointResult {
+    points.iter().find(|p| p.width == width && p.alpha == alpha).unwrap()
+}
+
+#[test]
+fn plans_of_the_plane_are_sound() {
+    for name in ["plane-lazy.toml", "plane-cusp.toml", "plane-stripe.toml"] {
+        assert_eq!(plan(name).complaints().len(), 0, "{name}");
+    }
+}
+
+/// In the convention alpha = sqrt(h) alpha_paper:
+/// - the kernel's relative change falls as 1/alpha: between alpha = 1e3 and 1e4 each width's nets have a slope of -1, within 3
+///   standard errors over nets and the change itself at 1e3 (the next order in 1/alpha);
+/// - alpha* does not depend on h: d ln alpha*/d ln h is 0 within 3 standard errors, and 1/2 (alpha_paper* independent of h) is
+///   excluded by 5;
+/// - the variance over nets falls as 1/h over the largest widths, lazy and feature learning: slope -1 within 3 standard errors,
+///   and h Var of the two largest widths agrees within 3 at every alpha.
+#[test]
+#[ignore = "slow: about 4 core-minutes"]
+fn the_lazy_regime_and_its_crossover() {
+    let plan = plan("plane-lazy.toml");
+    let (outcome, points) = carry_out("plane-lazy", plan.clone());
+    for &h in &plan.widths {
+        let (a, b) = (at(&points, h, 1e3), at(&points, h, 1e4));
+        let both = a.runs.iter().zip(&b.runs).filter(|(a, b)| a.end == End::Fitted && b.end == End::Fitted);
+        let slopes: Vec<f64> = both.map(|(a, b)| (b.kernel_change / a.kernel_change).log10()).collect();
+        let [s, e] = mean(&slopes);
+        let next = a.log_kernel_change().unwrap()[0].exp();
+        println!("h = {h}: lazy slope {s:.4} +- {e:.4}, {} nets, next order {next:.4}", slopes.len());
+        assert!(slopes.len() >= 5 && (s + 1.0).abs() < 3.0 * e + next, "h = {h}: {s} +- {e}, {next}");
+    }
+    let stars = outcome.summary["findings"]["crossover"].as_array().unwrap();
+    let star = |s: &serde_json::Value| {
+        let get = |name: &str| s[name].as_f64().unwrap();
+        println!("h = {}: alpha* = {} (factor {})", s["width"], get("alpha"), get("factor"));
+        (get("width").ln(), get("alpha").ln(), get("factor").ln())
+    };
+    let stars: Vec<(f64, f64, f64)> = stars.iter().map(star).collect();
+    assert!(stars.len() >= 4);
+    let [s, e] = slope(&stars);
+    println!("d ln alpha*/d ln h = {s:.3} +- {e:.3}");
+    assert!(s.abs() < 3.0 * e && (s - 0.5).abs() > 5.0 * e && (s + 0.5).abs() > 5.0 * e, "{s} +- {e}");
+    let largest = &plan.widths[plan.widths.len() - 3..];
+    for alpha in [plan.alphas[0], plan.alphas[plan.alphas.len() - 1]] {
+        let logs: Vec<(f64, f64, f64)> = (largest.iter())
+            .map(|&h| (h, at(&points, h, alpha).variance))
+            .map(|(h, [v, e])| ((h as f64).ln(), v.ln(), e / v))
+            .collect();
+        let [s, e] = slope(&logs);
+        println!("alpha = {alpha}: d ln Var/d ln h = {s:.3} +- {e:.3}");
+        assert!((s + 1.0).abs() < 3.0 * e && s + 3.0 * e < 0.0, "alpha = {alpha}: {s} +- {e}");
+    }
+    for &alpha in &plan.alphas {
+        let [a, b] = [1, 2].map(|k| plan.widths[plan.widths.len() - k]).map(|h| {
+            let [v, e] = at(&points, h, alpha).variance;
+            [h as f64 * v, h as f64 * e]
+        });
+        println!("alpha = {alpha}: h Var = {:.4} +- {:.4}, {:.4} +- {:.4}", b[0], b[1], a[0], a[1]);
+        assert!((a[0] - b[0]).abs() < 3.0 * a[1].hypot(b[1]), "alpha = {alpha}: {a:?} {b:?}");
+    }
+}
+
+/// MNIST parity, P = 1000, ten nets a width: the mean test error of single nets has a cusp at jamming, and averaging outputs takes
+/// it away.
+/// - The largest mean error beyond the narrowest nets is at a width p within a factor 2 of h*; it is above that of a narrower and
+///   that of every width from 2 h* on by more than 3 standard errors over nets.
+/// - At p averaging gains more than 3 standard errors; what is left of the rise from the widest nets to p is less than half of
+///   that of single nets.
+#[test]
+#[ignore = "slow: about 5 core-minutes"]
+fn the_cusp_of_the_mean_error_is_gone_in_the_ensemble() {
+    let plan = plan("plane-cusp.toml");
+    let (outcome, points) = carry_out("plane-cusp", plan.clone());
+    let alpha = plan.alphas[0];
+    let jamming = &outcome.summary["findings"]["jamming"][0];
+    let [below, above] = ["below", "above"].map(|k| jamming[k].as_f64().unwrap());
+    let star = (below * above).sqrt();
+    println!("h* = {star:.1}, between {below} and {above}");
+    let column: Vec<&PointResult> = plan.widths.iter().map(|&h| at(&points, h, alpha)).collect();
+    for p in &column {
+        let ([m, me], [e, ee]) = (p.mean_error, p.ensemble_error);
+        println!(
+            "h = {:3}, N = {:5}: mean {:.2} +- {:.2} %, ensemble {:.2} +- {:.2} %, {} of {} fit, variance {:.3}",
+            p.width,
+            p.weights,
+            100.0 * m,
+            100.0 * me,
+            100.0 * e,
+            100.0 * ee,
+            p.fitted(),
+            p.runs.len(),
+            p.variance[0]
+        );
+    }
+    let near = |p: &&&PointResult| (p.width as f64 / star).ln().abs() <= 2_f64.ln();
+    let peak = *column.iter().filter(near).max_by(|a, b| a.mean_error[0].total_cmp(&b.mean_error[0])).unwrap();
+    let above = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]) / a[1].hypot(b[1]);
+    let narrower = column.iter().filter(|p| p.width < peak.width).any(|p| above(peak.mean_error, p.mean_error) > 3.0);
+    assert!(narrower, "no rise from narrower widths to h = {}", peak.width);
+    for p in column.iter().filter(|p| p.width as f64 >= 2.0 * star) {
+        assert!(above(peak.mean_error, p.mean_error) > 3.0, "no fall from h = {} to {}", peak.width, p.width);
+    }
+    assert!(above(peak.mean_error, peak.ensemble_error) > 3.0, "{peak:?}");
+    let widest = column[column.len() - 1];
+    let rise = |of: fn(&PointResult) -> [f64; 2]| {
+        let (a, b) = (of(peak), of(widest));
+        [a[0] - b[0], a[1].hypot(b[1])]
+    };
+    let (single, averaged) = (rise(|p| p.mean_error), rise(|p| p.ensemble_error));
+    println!("rise to h = {}: single {single:?}, averaged {averaged:?}", peak.width);
+    assert!(averaged[0] + 2.0 * averaged[1] < 0.5 * single[0], "{single:?} {averaged:?}");
+}
+
+/// The stripe in d = 2, one hidden layer of ReLU with biases: the test error falls as P^-beta. Over draws of the data, as many nets
+/// each as the plan says; the exponent of the mean error, its error from the scatter over draws. Theory (kernel limit, P -> infinity):
+/// 1/2 lazy, 3/4 where features are learnt.
+#[test]
+#[ignore = "slow: about 5 core-minutes"]
+fn learning_curves_of_the_stripe() {
+    const DRAWS: u64 = 10;
+    let base = plan("plane-stripe.toml");
+    let samples = [16, 32, 64, 128, 256];
+    let mut curves: Vec<Vec<(f64, f64, f64)>> = vec![Vec::new(); base.alphas.len()];
+    let mut amplified = Vec::new();
+    for p in samples {
+        let mut errors = vec![Vec::new(); base.alphas.len()];
+        for seed in 0..DRAWS {
+            let plan = PlanePlan { samples: p, seed, ..base.clone() };
+            let (_, points) = carry_out(&format!("plane-stripe-{p}-{seed}"), plan);
+            for (k, &alpha) in base.alphas.iter().enumerate() {
+                let point = at(&points, base.widths[0], alpha);
+                assert_eq!(point.fitted(), point.runs.len(), "P = {p}, alpha = {alpha}: {:?}", point.runs);
+                errors[k].push(point.mean_error[0]);
+                if k == 0 {
+                    amplified.push(mean(&point.runs.iter().map(|r| r.amplification[1]).collect::<Vec<_>>())[0]);
+                }
+            }
+        }
+        for (k, errors) in errors.iter().enumerate() {
+            let [m, e] = mean(errors);
+            println!("alpha = {}, P = {p}: error {:.3} +- {:.3} %", base.alphas[k], 100.0 * m, 100.0 * e);
+            curves[k].push(((p as f64).ln(), m.ln(), e / m));
+        }
+    }
+    let [feature, lazy] = [slope(&curves[0]), slope(&curves[1])];
+    println!("beta: feature {:.3} +- {:.3}, lazy {:.3} +- {:.3}", -feature[0], feature[1], -lazy[0], lazy[1]);
+    println!("amplification: {:?}", mean(&amplified));
+    for (found, theory) in [(lazy, 0.5), (feature, 0.75)] {
+        assert!((found[0] + theory).abs() < 3.0 * found[1], "{found:?}, theory {theory}");
+    }
+    assert!(lazy[0] - feature[0] > 2.0 * lazy[1].hypot(feature[1]), "{lazy:?} {feature:?}");
+}
