@@ -65,8 +65,8 @@ pub(super) fn map(plan: &PlanePlan, points: &[PointResult], findings: &Findings)
             let color = [Color(255, 255, 255), Color(213, 94, 0), Color(230, 159, 0), Color(204, 121, 167)][k];
             let mut curve = Curve::line(line, color).hinted(format!("kernel change {level}"));
             curve.width = if level == 1.0 { 3.0 } else { 1.6 };
-            // White on the white of a legend says nothing: the caption has that one.
-            curve.label = (level < 10.0).then(|| format!("|ΔΘ|/|Θ_0| = {level}"));
+            // A legend hides cells: the others are named in the caption.
+            curve.label = (level == 1.0).then(|| format!("|ΔΘ|/|Θ_0| = {level}"));
             curves.push(curve);
         }
     }

@@ -54,7 +54,7 @@ fn inverse(curves: &[Curve]) -> Option<Guide> {
 pub(super) fn kernel(plan: &PlanePlan, points: &[PointResult]) -> Figure {
     let changes = against_alpha(plan, points, true, &|_, r| r.kernel_change);
     let slope = inverse(&changes);
-    let mut change = panel("change", alpha_axis(), Axis::log("|Θ − Θ_0|/|Θ_0|"), changes);
+    let mut change = panel("relative change", alpha_axis(), Axis::log("|Θ − Θ_0|/|Θ_0|"), changes);
     change.colors = Some(colors(plan));
     change.guides.push(Guide::Horizontal { y: 1.0, label: "α*".to_owned() });
     change.guides.extend(slope);
