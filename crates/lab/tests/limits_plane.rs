@@ -1,7 +1,7 @@
 //! The plane against what is known of it: lazy regime, crossover, cusp, learning curves of the stripe. Each runs a plan of
 //! `experiments/`.
 
-use glasslab_lab::plane::{End, PlaneOutcome, PlanePlan, PointResult, plane};
+use glasslab_lab::plane::{End, PlaneOutcome, PlanePlan, PointResult, RunResult, plane};
 use std::path::Path;
 
 fn plan(name: &str) -> PlanePlan {
