@@ -91,6 +91,7 @@ fn presets_can_be_made_smaller() {
         method: vec![("batch".into(), 8.into())],
         parameters: vec![("width".into(), 2.into()), ("data".into(), "mnist".into())],
         seed: Some(5),
+        stability: None,
     };
     let plan = changed_plan(preset.text, &changes).unwrap();
     let quench = &plan.quench[0];
