@@ -1,7 +1,9 @@
 //! Arrays that begin on a cache line, and tables whose rows do.
 #![allow(unsafe_code)]
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::mem::take;
 use std::ops::{Deref, DerefMut};
 
 const LINE: usize = 64;
@@ -43,6 +45,62 @@ impl<T: super::Real> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as in `deref`, and the borrow is unique.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+/// Arrays that a thread keeps for the next one that asks.
+const KEPT: usize = 4;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A buffer for work between two calls: its entries are any numbers (those of earlier work), and its memory goes back to the thread that
+/// drops it, which saves the system from handing out fresh pages at every step.
+pub(crate) struct Scratch<T>(Buffer<T>);
+
+impl<T: super::Real> Scratch<T> {
+    /// `len` numbers, to be written before they are read.
+    pub fn new(len: usize) -> Self {
+        let needed = (len * size_of::<T>()).div_ceil(LINE);
+        let spare = SPARE.with_borrow_mut(|spare| {
+            // The smallest that is large enough, or the largest, to grow.
+            let fits = |v: &Vec<Line>| (v.len() < needed, v.len().abs_diff(needed));
+            let at = (0..spare.len()).min_by_key(|&i| fits(&spare[i]));
+            at.map(|i| spare.swap_remove(i)).unwrap_or_default()
+        });
+        let mut lines = spare;
+        if lines.len() < needed {
+            lines.resize(needed, Line([0; LINE]));
+        }
+        Self(Buffer { lines, len, entries: PhantomData })
+    }
+}
+
+impl<T> Drop for Scratch<T> {
+    fn drop(&mut self) {
+        let lines = take(&mut self.0.lines);
+        // The thread may be ending.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < KEPT {
+                spare.push(lines);
+            }
+        });
+    }
+}
+
+impl<T> Deref for Scratch<T> {
+    type Target = Buffer<T>;
+
+    fn deref(&self) -> &Buffer<T> {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Scratch<T> {
+    fn deref_mut(&mut self) -> &mut Buffer<T> {
+        &mut self.0
     }
 }
 

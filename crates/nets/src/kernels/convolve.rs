@@ -4,7 +4,7 @@
 
 use super::planes::Planes;
 use super::tile::{Finish, Left, Step, Strided, sweep};
-use super::{Buffer, Real, padded};
+use super::{Real, Scratch, padded};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -132,7 +132,7 @@ pub(crate) fn convolve<T: Real>(
     let tall = if blocks >= ENOUGH { rows } else { ROWS.min(rows) };
     let values = Everywhere(values.as_mut_ptr());
     let tasks = blocks * rows.div_ceil(tall);
-    let buffers = || (Buffer::<T>::new(DEPTH * stride), Buffer::<T>::new(tall * stride));
+    let buffers = || (Scratch::<T>::new(DEPTH * stride), Scratch::<T>::new(tall * stride));
     (0..tasks).into_par_iter().for_each_init(buffers, |(panel, out), task| {
         let (block, top) = (task % blocks * width, task / blocks * tall);
         let runs = planes.runs(block..(block + width).min(columns));
@@ -156,29 +156,34 @@ pub(crate) fn convolve<T: Real>(
             .run();
         }
         let lines = part.zip(out.chunks_exact(stride));
-        for (i, out) in lines {
-            let bias = bias.map_or(T::ZERO, |b| b[i]);
-            for run in &runs {
-                let at = run.sample * sample + i * row + start + run.y * pitch + run.x * step;
-                let sums = &out[run.to..run.to + run.len];
-                if step == 1 {
-                    // SAFETY: the last entry was checked above; blocks and rows are those of this task alone.
-                    let to = unsafe { std::slice::from_raw_parts_mut(values.at(at), run.len) };
-                    to.iter_mut().zip(sums).for_each(|(to, v)| *to = scale * *v + bias);
-                    continue;
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (i, out) in lines {
+                    let bias = bias.map_or(T::ZERO, |b| b[i]);
+                    for run in &runs {
+                        let at = run.sample * sample + i * row + start + run.y * pitch + run.x * step;
+                        let sums = &out[run.to..run.to + run.len];
+                        if step == 1 {
+                            // SAFETY: the last entry was checked above; blocks and rows are those of this task alone.
+                            let to = unsafe { std::slice::from_raw_parts_mut(values.at(at), run.len) };
+                            to.iter_mut().zip(sums).for_each(|(to, v)| *to = scale * *v + bias);
+                            continue;
+                        }
+                        for (n, v) in sums.iter().enumerate() {
+                            // SAFETY: as above.
+                            unsafe { *values.at(at + n * step) = scale * *v + bias };
+                        }
+                    }
                 }
-                for (n, v) in sums.iter().enumerate() {
-                    // SAFETY: as above.
-                    unsafe { *values.at(at + n * step) = scale * *v + bias };
-                }
-            }
-        }
+            },
+        );
     });
 }
 
 /// Derivatives by outputs, pixel by pixel: [samples, pixels, padded outputs].
 pub(crate) struct Turned<T> {
-    values: Buffer<T>,
+    values: Scratch<T>,
     outputs: usize,
     stride: usize,
 }
@@ -187,7 +192,7 @@ impl<T: Real> Turned<T> {
     /// From [samples, outputs, pixels], times `scale`.
     pub fn new(by_output: &[T], outputs: usize, pixels: usize, scale: T) -> Self {
         let stride = padded::<T>(outputs);
-        let mut values = Buffer::new(by_output.len() / outputs * stride);
+        let mut values = Scratch::new(by_output.len() / outputs * stride);
         let samples = values.par_chunks_exact_mut(pixels * stride).zip(by_output.par_chunks_exact(pixels * outputs));
         samples.for_each(|(to, from)| {
             // In squares that stay in cache.
@@ -217,9 +222,9 @@ fn taps<T: Real, R: Send>(
     planes.check();
     assert!(columns * turned.stride == turned.values.len(), "a derivative for each pixel");
     let stride = DEPTH + padded::<T>(1);
-    let buffers = || (Buffer::<T>::new(ROWS * stride), Buffer::<T>::new(ROWS * turned.stride));
+    let buffers = || (Scratch::<T>::new(ROWS * stride), Scratch::<T>::new(ROWS * turned.stride));
     let tasks = lines.div_ceil(ROWS);
-    let task = |(panel, out): &mut (Buffer<T>, Buffer<T>), task: usize| {
+    let task = |(panel, out): &mut (Scratch<T>, Scratch<T>), task: usize| {
         let first = task * ROWS;
         let many = (lines - first).min(ROWS);
         for from in (0..columns).step_by(DEPTH) {

@@ -9,7 +9,7 @@ mod product;
 mod real;
 mod tile;
 
-pub(crate) use buffer::{Buffer, Table, padded};
+pub(crate) use buffer::{Buffer, Scratch, Table, padded};
 pub(crate) use convolve::{Target, Turned, add_taps, convolve, square_of_taps};
 pub(crate) use correlate::{Correlate, Dots};
 pub(crate) use planes::Planes;

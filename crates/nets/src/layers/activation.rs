@@ -1,6 +1,6 @@
 //! Pointwise nonlinearities.
 
-use super::bend::{Bend, each};
+use super::bend::{Bend, each, each_pair};
 use super::{Layer, Pass};
 use crate::kernels::Real;
 
@@ -72,9 +72,7 @@ impl<T: Real> Pass<T> for Pointwise {
     }
 
     fn backward(&self, _x: &[T], _input: &[T], output: &[T], by_output: &[T], by_input: &mut [T]) {
-        for ((d, a), by) in by_input.iter_mut().zip(output).zip(by_output) {
-            *d = *by * self.activation.slope(*a);
-        }
+        each_pair(by_output, output, by_input, |by, a| by * self.activation.slope(a));
     }
 }
 

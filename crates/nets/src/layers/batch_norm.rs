@@ -4,6 +4,7 @@ mod tangents;
 
 use super::{Layer, Pass};
 use crate::kernels::Real;
+use pulp::Arch;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -91,7 +92,15 @@ impl BatchNorm {
             }
             [mean, squares / seen]
         };
-        (0..self.channels).into_par_iter().map(of).collect()
+        (0..self.channels)
+            .into_par_iter()
+            .map(|c| {
+                Arch::new().dispatch(
+                    #[inline(always)]
+                    || of(c),
+                )
+            })
+            .collect()
     }
 
     /// The statistics of the notes, or of the input if there are none.
@@ -117,7 +126,16 @@ impl BatchNorm {
             }
             [sums[0], sums[1] * Self::inverse(variance)]
         };
-        statistics.par_iter().enumerate().map(of).collect()
+        statistics
+            .par_iter()
+            .enumerate()
+            .map(|at| {
+                Arch::new().dispatch(
+                    #[inline(always)]
+                    || of(at),
+                )
+            })
+            .collect()
     }
 
     /// Calls `each(channel, outputs, inputs)` for every plane, samples spread over threads where the batch is one.
@@ -125,7 +143,12 @@ impl BatchNorm {
         let width = self.width();
         let sample = |(s, (output, input)): (usize, (&mut [T], &[T]))| {
             let planes = output.chunks_exact_mut(self.plane).zip(input.chunks_exact(self.plane));
-            planes.enumerate().for_each(|(c, (o, i))| each(c, o, i, s * width + c * self.plane));
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    planes.enumerate().for_each(|(c, (o, i))| each(c, o, i, s * width + c * self.plane));
+                },
+            );
         };
         if self.fixed.is_some() {
             output.chunks_exact_mut(width).zip(input.chunks_exact(width)).enumerate().for_each(sample);

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
@@ -27,6 +26,8 @@ OUT = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
 
 
 def data():
+    from sklearn.datasets import load_digits  # other scripts use this one without the digits
+
     digits = load_digits()
     pixels = digits.data / 16.0
     train = pixels[:1437]

@@ -1,29 +1,47 @@
 //! Convolutions between many channels, as blocked products over the whole batch.
 
 use super::Convolution;
-use crate::kernels::{Matrix, Planes, Real, Target, Turned, add_taps, convolve, product, square_of_taps};
+use crate::kernels::{Matrix, Planes, Real, Scratch, Target, Turned, add_taps, convolve, product, square_of_taps};
 use crate::layers::Window;
 use rayon::prelude::*;
-use std::borrow::Cow;
+use std::ops::Deref;
 
 /// Least number of outputs with which blocked products pay, and of channels with few outputs.
 const MANY: usize = 32;
 const SOME: usize = 16;
 
+/// Images as they are, or with a border.
+enum Bordered<'a, T> {
+    Same(&'a [T]),
+    Wider(Scratch<T>),
+}
+
+impl<T: Real> Deref for Bordered<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Bordered::Same(values) => values,
+            Bordered::Wider(values) => values,
+        }
+    }
+}
+
 /// Images `[lines, height, width]` with `before` zeros before each row and column, up to `[high, wide]`.
-fn bordered<T: Real>(values: &[T], image: [usize; 2], before: usize, [high, wide]: [usize; 2]) -> Cow<'_, [T]> {
+fn bordered<T: Real>(values: &[T], image: [usize; 2], before: usize, [high, wide]: [usize; 2]) -> Bordered<'_, T> {
     if image == [high, wide] {
-        return Cow::Borrowed(values);
+        return Bordered::Same(values);
     }
     let [height, width] = image;
-    let mut out = vec![T::ZERO; values.len() / (height * width) * high * wide];
+    let mut out = Scratch::new(values.len() / (height * width) * high * wide);
     let planes = out.par_chunks_exact_mut(high * wide).zip(values.par_chunks_exact(height * width)).with_min_len(16);
     planes.for_each(|(to, from)| {
+        to.fill(T::ZERO);
         for (to, from) in to[before * wide..].chunks_exact_mut(wide).zip(from.chunks_exact(width)) {
             to[before..before + width].copy_from_slice(from);
         }
     });
-    Cow::Owned(out)
+    Bordered::Wider(out)
 }
 
 impl Convolution {
@@ -36,7 +54,7 @@ impl Convolution {
         [self.image[1], self.image[2]].map(|side| side + 2 * self.window.padding)
     }
 
-    fn wide_inputs<'a, T: Real>(&self, input: &'a [T]) -> (Cow<'a, [T]>, Vec<usize>) {
+    fn wide_inputs<'a, T: Real>(&self, input: &'a [T]) -> (Bordered<'a, T>, Vec<usize>) {
         let [high, wide] = self.with_border();
         let offsets = self.taps().map(|[c, i, j]| (c * high + i) * wide + j).collect();
         (bordered(input, [self.image[1], self.image[2]], self.window.padding, [high, wide]), offsets)
@@ -87,7 +105,7 @@ impl Convolution {
             let offset = |o: usize, &(i, j): &(usize, usize)| (o * high + shift(down, i)) * wide + shift(across, j);
             let offsets: Vec<usize> =
                 (0..self.outputs).flat_map(|o| entries.iter().map(move |e| offset(o, e))).collect();
-            let mut left = vec![T::ZERO; channels * offsets.len()];
+            let mut left = Scratch::new(channels * offsets.len());
             left.par_chunks_exact_mut(offsets.len()).enumerate().for_each(|(c, left)| {
                 for (o, left) in left.chunks_exact_mut(entries.len()).enumerate() {
                     let from = &x[o * self.fan_in() + c * kernel * kernel..][..kernel * kernel];
