@@ -50,7 +50,7 @@ pub(super) fn entry() -> Entry {
         about: "plain network of four convolutions in the NTK parametrisation, log-likelihood; 20 x 20 pixels or more",
         parameters: || {
             let mut all = vec![Parameter::integer("channels", 30, 1, 1 << 14, "channels h of each convolution")];
-            all.extend(image_parameters("mnist"));
+            all.extend(image_parameters("mnist", 0));
             all
         },
         method: || Method::Sgd { rate: 1.0.into(), momentum: 0.0, batch: 100 },

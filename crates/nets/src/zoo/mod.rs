@@ -137,14 +137,14 @@ fn data_parameters_from(default: &str) -> [Parameter; 4] {
     ]
 }
 
-/// Parameters of all networks of images.
-fn image_parameters(default: &str) -> Vec<Parameter> {
+/// Parameters of all networks of images; `most` is the default number of samples for losses.
+fn image_parameters(default: &str, most: i64) -> Vec<Parameter> {
     let mut all = data_parameters_from(default).to_vec();
     let noise = "training samples, evenly spaced, that the gradient noise is measured on; 0: all";
     let loss = "samples of each split, evenly spaced, that losses and errors are measured on; 0: all";
     let crop = "pad the images of each mini-batch by this many black pixels and cut out a random part; 0: no";
     all.push(Parameter::integer("noise_samples", 2000, 0, u32::MAX.into(), noise));
-    all.push(Parameter::integer("loss_samples", 0, 0, u32::MAX.into(), loss));
+    all.push(Parameter::integer("loss_samples", most, 0, u32::MAX.into(), loss));
     all.push(Parameter::flag("flip", false, "mirror each image of a mini-batch with probability 1/2"));
     all.push(Parameter::integer("crop", 0, 0, 1 << 12, crop));
     all

@@ -102,7 +102,7 @@ pub(super) fn entry() -> Entry {
                 Parameter::integer("width", 64, 1, 4096, "channels of the first blocks"),
                 Parameter::text("stem", "imagenet", &["imagenet", "cifar"], stem),
             ];
-            all.extend(image_parameters("mnist"));
+            all.extend(image_parameters("mnist", 2000));
             all
         },
         method: || Method::Sgd { rate: 0.01.into(), momentum: 0.5, batch: 64 },

@@ -60,7 +60,7 @@ pub(super) fn entry() -> Entry {
         about: "network with two convolutions and two linear layers, log-likelihood; 16 x 16 pixels or more",
         parameters: || {
             let mut all = vec![Parameter::number("width", 1.0, 1e-3, 1e3, "factor on channels and hidden units")];
-            all.extend(image_parameters("mnist"));
+            all.extend(image_parameters("mnist", 0));
             all
         },
         method: || Method::Sgd { rate: 0.01.into(), momentum: 0.5, batch: 100 },
