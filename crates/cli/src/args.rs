@@ -59,6 +59,9 @@ pub enum Verb {
     /// Advise for data of your own: which width, which alpha, how many nets to average, with which error to expect; and put the
     /// advice to the test on data that were held out. Exact about its error: what it is chosen by is never what is quoted.
     Advise(Advise),
+    /// Find the jamming transition of networks: how N_Delta, the number of unmet margins, jumps at a threshold of P/N; N*(P), the
+    /// least number of weights that fits; the distribution of gaps; the Hessian taken apart.
+    Jamming(crate::verbs::jamming::Jamming),
     /// Solve the exact two-time equations of the infinite spherical p-spin: energies, correlations, responses.
     MeanField(MeanField),
     /// Pack soft spheres to the verge of jamming: packing fraction, contacts, forces, gaps, vibrations. Exit code 1 if a packing
@@ -299,6 +302,12 @@ pub struct Plane {
     /// Predictor alpha f instead of alpha (f - f0).
     #[arg(long)]
     pub keep_f0: bool,
+    /// Law of the initial weights: normal, or orthogonal (Haar).
+    #[arg(long, value_name = "NAME", default_value = "normal")]
+    pub init: String,
+    /// Factor on orthogonal initial weights.
+    #[arg(long, value_name = "G", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub gain: f64,
     /// Budget of a run: attempts of gradient flow.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub steps: u64,

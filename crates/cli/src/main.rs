@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Verb::Sweep(args) => verbs::sweep::sweep(args, &cli.common),
         Verb::Plane(args) => verbs::plane::plane(args, &cli.common),
         Verb::Advise(args) => verbs::advise::advise(args, &cli.common),
+        Verb::Jamming(args) => verbs::jamming::jamming(args, &cli.common),
         Verb::MeanField(args) => verbs::mean_field::mean_field(args, &cli.common),
         Verb::Packing(args) => verbs::packing::packing(args, &cli.common),
         Verb::Series(args) => verbs::series::series(args, &cli.common),

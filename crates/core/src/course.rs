@@ -45,6 +45,17 @@ pub enum Course {
         /// Length of a stair.
         every: f64,
     },
+    /// v(t) = max(least, initial * factor^floor(t/every)): a staircase with a floor.
+    Floored {
+        /// Value at t = 0.
+        initial: f64,
+        /// Factor per stair.
+        factor: f64,
+        /// Length of a stair.
+        every: f64,
+        /// The least value.
+        least: f64,
+    },
 }
 
 impl Course {
@@ -74,6 +85,9 @@ impl Course {
                 }
             }
             Course::Staircase { initial, factor, every } => initial * factor.powf((t / every).floor()),
+            Course::Floored { initial, factor, every, least } => {
+                (initial * factor.powf((t / every).floor())).max(least)
+            }
         }
     }
 
@@ -97,11 +111,16 @@ impl Course {
                 let sum = if rate == 0.0 { m } else { (rate * m).exp_m1() / rate.exp_m1() };
                 anneal_from * sum + to * (n - m)
             }
-            Course::Staircase { initial, factor, every } => {
+            Course::Staircase { .. } | Course::Floored { .. } => {
+                let (initial, factor, every, least) = match *self {
+                    Course::Floored { initial, factor, every, least } => (initial, factor, every, least),
+                    Course::Staircase { initial, factor, every } => (initial, factor, every, f64::NEG_INFINITY),
+                    _ => unreachable!("one of the two"),
+                };
                 let (mut total, mut stair, mut begin) = (0.0, 0.0_f64, 0.0_f64);
                 while begin < n {
                     let end = ((stair + 1.0) * every).ceil().max(begin + 1.0).min(n);
-                    total += initial * factor.powf(stair) * (end - begin);
+                    total += (initial * factor.powf(stair)).max(least) * (end - begin);
                     // Stairs shorter than a step are skipped at once.
                     (stair, begin) = ((stair + 1.0).max((end / every).floor()), end);
                 }
@@ -139,6 +158,10 @@ impl Course {
                 value(".to", to);
             }
             Course::Staircase { initial, .. } => value(".initial", initial),
+            Course::Floored { initial, least, .. } => {
+                value(".initial", initial);
+                value(".least", least);
+            }
         }
         let mut positive = |name: &str, v: f64| {
             if !(v.is_finite() && v > 0.0) {
@@ -158,7 +181,7 @@ impl Course {
                     positive(".anneal_from", anneal_from)
                 }
             }
-            Course::Staircase { factor, every, .. } => {
+            Course::Staircase { factor, every, .. } | Course::Floored { factor, every, .. } => {
                 positive(".factor", factor);
                 positive(".every", every);
             }
@@ -185,6 +208,7 @@ mod tests {
         assert_eq!(Course::Ramp { from: 1.0, to: 0.0, until: 4.0 }.at(1.0), 0.75);
         assert!((Course::Anneal { anneal_from: 1.0, to: 0.01, until: 2.0 }.at(1.0) - 0.1).abs() < 1e-15);
         assert_eq!(Course::Staircase { initial: 1.0, factor: 0.5, every: 3.0 }.at(7.0), 0.25);
+        assert_eq!(Course::Floored { initial: 1.0, factor: 0.5, every: 3.0, least: 0.3 }.at(7.0), 0.3);
     }
 
     #[test]
@@ -198,6 +222,7 @@ mod tests {
             Course::Staircase { initial: 1.0, factor: 0.5, every: 3.0 },
             Course::Staircase { initial: 1.0, factor: 0.9, every: 0.4 },
             Course::Staircase { initial: 1.0, factor: 0.9, every: 2.7 },
+            Course::Floored { initial: 1.0, factor: 0.3, every: 4.0, least: 0.05 },
         ];
         for course in courses {
             for steps in [0, 1, 5, 8, 11, 40] {

@@ -97,10 +97,14 @@ pub struct FlowClock {
     start: f64,
     /// Flow time since when the energy has been flat; NaN if it is not.
     flat: f64,
+    /// Least logarithmic slope of the energy since then.
+    least: f64,
 }
 
 /// Below this logarithmic slope -d ln E/d ln t the energy is called flat.
 const FLAT: f64 = 0.02;
+/// A slope that has risen by this factor leads off a saddle: what was flat before does not count.
+const RISE: f64 = 1.2;
 /// Flat for this factor of time: stuck.
 const FOR: f64 = 4.0;
 /// Only after the energy fell to this share of its first value: the plateau at the start is no end.
@@ -109,7 +113,7 @@ const FELL: f64 = 0.98;
 impl FlowClock {
     /// At the start, with the energy there.
     pub fn new(rule: &FlowRule, energy: f64) -> Self {
-        Self { dt: rule.first_step, time: 0.0, accepted: 0, start: energy, flat: f64::NAN }
+        Self { dt: rule.first_step, time: 0.0, accepted: 0, start: energy, flat: f64::NAN, least: f64::NAN }
     }
 
     /// Judges a step by its turn and move: true if it is accepted; sets the next dt. NaN is rejected.
@@ -132,8 +136,10 @@ impl FlowClock {
     }
 
     /// Whether the flow ends here, for a System with constraints whose energy is >= 0: `violated` constraints, energy, and
-    /// |F|^2, after an accepted step. Stuck: the slope stayed below 0.02 while the time grew by a factor of 4, after the energy
-    /// had fallen by 2 %. That is an observation, not a proof: a later fall cannot be excluded.
+    /// |F|^2, after an accepted step. Stuck: the slope stayed below 0.02 while the time grew by a factor of 4, and never rose by
+    /// a fifth above its least value in that time, after the energy had fallen by 2 %. At a minimum the slope falls for good; near
+    /// a saddle it falls and rises again, exponentially, so that the time is counted anew until the saddle is left behind. That is
+    /// an observation, not a proof: a later fall cannot be excluded.
     pub fn end(&mut self, violated: Option<usize>, energy: f64, force_squared: f64) -> Option<FlowEnd> {
         if violated == Some(0) {
             return Some(FlowEnd::Satisfied);
@@ -143,9 +149,11 @@ impl FlowClock {
         }
         violated?;
         if energy < FELL * self.start && self.slope(energy, force_squared) < FLAT {
-            if self.flat.is_nan() {
-                self.flat = self.time;
+            let slope = self.slope(energy, force_squared);
+            if self.flat.is_nan() || slope > RISE * self.least {
+                (self.flat, self.least) = (self.time, slope);
             }
+            self.least = self.least.min(slope);
             return (self.time > FOR * self.flat).then_some(FlowEnd::Stuck);
         }
         self.flat = f64::NAN;
@@ -159,17 +167,23 @@ impl FlowClock {
 
     /// Adds the clocks of all replicas to a state.
     pub fn save(clocks: &[FlowClock], state: &mut State) {
-        let all = clocks.iter().flat_map(|c| [c.dt, c.time, c.start, c.flat]).collect();
+        let all = clocks.iter().flat_map(|c| [c.dt, c.time, c.start, c.flat, c.least]).collect();
         state.push("flow", Array::F64(all));
         state.push("accepted", Array::U64(clocks.iter().map(|c| c.accepted).collect()));
     }
 
     /// The inverse of [`FlowClock::save`], for `replicas` replicas.
     pub fn load(state: &State, replicas: usize) -> Result<Vec<FlowClock>, Fault> {
-        let (all, accepted) = (state.f64("flow", 4 * replicas)?, state.u64("accepted", replicas)?);
-        let one =
-            |(v, &accepted): (&[f64], &u64)| FlowClock { dt: v[0], time: v[1], accepted, start: v[2], flat: v[3] };
-        Ok(all.chunks_exact(4).zip(accepted).map(one).collect())
+        let (all, accepted) = (state.f64("flow", 5 * replicas)?, state.u64("accepted", replicas)?);
+        let one = |(v, &accepted): (&[f64], &u64)| FlowClock {
+            dt: v[0],
+            time: v[1],
+            accepted,
+            start: v[2],
+            flat: v[3],
+            least: v[4],
+        };
+        Ok(all.chunks_exact(5).zip(accepted).map(one).collect())
     }
 }
 
@@ -209,5 +223,24 @@ mod tests {
         assert_eq!(run(0.01, 0.5), Some(5));
         assert_eq!(run(0.05, 0.5), None);
         assert_eq!(run(0.0001, 1.0), None);
+    }
+
+    /// Flow past a saddle: E = 1 - x^2/2 + x^4/4 + y^2 from x = 10^-8, y = 2. First y falls; from t = 1.9 on E = 1 is flat. There
+    /// |F|^2 = 16 e^(-4t) + 10^-16 e^(2t), which rises from t = 6.6 on: before four times 1.9. The saddle is left at t = 15. It is
+    /// no end before x is at its minimum, E = 3/4.
+    #[test]
+    fn a_saddle_is_not_the_end() {
+        let (mut x, mut y, dt) = (1e-8_f64, 2.0_f64, 1e-3);
+        let energy = |x: f64, y: f64| 1.0 - 0.5 * x * x + 0.25 * x.powi(4) + y * y;
+        let mut clock = FlowClock::new(&FlowRule::default(), energy(x, y));
+        let stuck = (0..200_000).find(|_| {
+            let (fx, fy) = (x - x.powi(3), -2.0 * y);
+            (x, y) = (x + dt * fx, y + dt * fy);
+            clock.time += dt;
+            let (fx, fy) = (x - x.powi(3), -2.0 * y);
+            clock.end(Some(3), energy(x, y), fx * fx + fy * fy) == Some(FlowEnd::Stuck)
+        });
+        assert!(stuck.is_some(), "it ends");
+        assert!((energy(x, y) - 0.75).abs() < 1e-6, "at t = {}, E = {}", clock.time, energy(x, y));
     }
 }

@@ -81,6 +81,19 @@ pub enum Method {
     /// Gradient flow dx/dt = F on the whole energy, explicit Euler with steps that are accepted or rejected: a step of
     /// the run is one attempt, with each replica's own time step. Physical time is the flow time, its mean over replicas.
     Flow(FlowRule),
+    /// Adam: m <- beta1 m + (1 - beta1) g, s <- beta2 s + (1 - beta2) g^2, x <- x - rate m'/(sqrt(s') + epsilon) for each
+    /// coordinate, m' = m/(1 - beta1^k) and s' = s/(1 - beta2^k) after k steps (as `torch.optim.Adam`). A replica ends as satisfied
+    /// when a step on the whole energy finds no constraint violated. Its clock counts the rate: no physical time.
+    Adam {
+        /// Learning rate; its course is a function of the step.
+        rate: Course,
+        /// Memory of the gradient, beta1 and beta2, from 0 up to, not including, 1.
+        betas: [f64; 2],
+        /// Added to the root of s'.
+        epsilon: f64,
+        /// Samples per batch; 0: the whole energy in every step.
+        batch: usize,
+    },
 }
 
 impl Method {
@@ -91,11 +104,16 @@ impl Method {
             | Method::Underdamped { temperature, .. }
             | Method::Bussi { temperature, .. } => temperature.at(f64::MAX),
             Method::Hop { temperature, .. } | Method::Verlet { temperature, .. } => *temperature,
-            Method::Sgd { .. } | Method::Descent { .. } | Method::Fire { .. } | Method::Flow(_) => 0.0,
+            Method::Sgd { .. }
+            | Method::Descent { .. }
+            | Method::Fire { .. }
+            | Method::Flow(_)
+            | Method::Adam { .. } => 0.0,
         }
     }
 
-    /// The name in a plan: `sgd`, `descent`, `langevin`, `verlet`, `underdamped`, `bussi`, `fire`, `hop`, `flow`.
+    /// The name in a plan: `sgd`, `descent`, `langevin`, `verlet`, `underdamped`, `bussi`, `fire`, `hop`, `flow`,
+    /// `adam`.
     pub fn name(&self) -> &'static str {
         match self {
             Method::Sgd { .. } => "sgd",
@@ -107,6 +125,7 @@ impl Method {
             Method::Fire { .. } => "fire",
             Method::Hop { .. } => "hop",
             Method::Flow(_) => "flow",
+            Method::Adam { .. } => "adam",
         }
     }
 
@@ -159,6 +178,15 @@ impl Method {
                 positive("temperature", *temperature);
             }
             Method::Flow(rule) => out.extend(rule.complaints()),
+            Method::Adam { rate, betas, epsilon, .. } => {
+                positive("epsilon", *epsilon);
+                out.extend(rate.complaints("rate", 0.0, true));
+                for (field, beta) in [("beta1", betas[0]), ("beta2", betas[1])] {
+                    if !(0.0..1.0).contains(&beta) {
+                        out.push(Complaint::new(field, beta, "give a number from 0 up to, not including, 1"));
+                    }
+                }
+            }
         }
         out
     }

@@ -76,6 +76,14 @@ pub trait System: Send + Sync {
         self.energy_force(x, &mut force)
     }
 
+    /// Energy, force, and the number of violated constraints (gaps below 0; `None` for a System without [`Contacts`]): what a
+    /// descent asks for that ends when none is violated. Overridden where one pass gives all.
+    fn energy_force_violated(&self, x: &[f64], force: &mut [f64]) -> Result<(f64, Option<usize>), Fault> {
+        let energy = self.energy_force(x, force)?;
+        let gaps = self.contacts().map(|c| c.gaps(x)).transpose()?;
+        Ok((energy, gaps.map(|g| g.iter().filter(|g| **g < 0.0 || g.is_nan()).count())))
+    }
+
     /// Energies `[R]` and forces `[R, N]` of R replicas `[R, N]`; overridden where one pass over data serves all replicas.
     /// Must return for each replica the same bits whatever the others are.
     fn energy_force_many(&self, x: &[f64], force: &mut [f64], energy: &mut [f64]) -> Result<(), Fault> {

@@ -3,6 +3,7 @@
 //! [`stepper`] gives a System's native Stepper where it has one, the generic one otherwise; [`generic`] always the latter.
 #![forbid(unsafe_code)]
 
+mod adam;
 mod bussi;
 mod descent;
 mod driver;
@@ -66,6 +67,10 @@ pub fn generic(system: Arc<dyn System>, job: &Job) -> Result<Box<dyn Stepper>, F
             let walkers = walkers()?;
             let rule = flow::Flow::new(*rule, &walkers);
             Box::new(driver::Driver::new(walkers, rule))
+        }
+        Method::Adam { rate, betas, epsilon, batch } => {
+            let rule = adam::Adam::new(&*system, job, *rate, *betas, *epsilon, *batch)?;
+            Box::new(driver::Driver::new(walkers()?, rule))
         }
         other => {
             let ability = "a Stepper of its own for this method (there is no generic one)";

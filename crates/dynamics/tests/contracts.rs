@@ -60,3 +60,13 @@ fn flow_keeps_the_contract() {
     check(Arc::new(Quartic { n: 11, stiffness: 1.0 }), Method::Flow(rule), 40);
     check(Arc::new(LeastSquares::new(7, 23)), Method::Flow(FlowRule::default()), 40);
 }
+
+#[test]
+fn adam_keeps_the_contract() {
+    let rate = Course::Floored { initial: 0.1, factor: 0.5, every: 4.0, least: 0.02 };
+    let adam = |batch| Method::Adam { rate, betas: [0.9, 0.99], epsilon: 1e-8, batch };
+    check(Arc::new(LeastSquares::new(7, 23)), adam(5), 13);
+    check(Arc::new(LeastSquares::new(7, 23)), adam(0), 13);
+    check(Arc::new(Quartic { n: 11, stiffness: 1.0 }), adam(0), 13);
+    check(Arc::new(Axes { n: 12 }), adam(0), 13);
+}

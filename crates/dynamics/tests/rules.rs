@@ -42,6 +42,36 @@ fn sgd_is_the_torch_convention() {
     assert_eq!((work.steps, work.forces, work.samples), (15, 15, 3 * (4 + 4 + 2 + 4 + 4)));
 }
 
+/// m <- b m + (1 - b) g, s <- c s + (1 - c) g^2, x <- x - rate/(1 - b^k) m/(sqrt(s)/sqrt(1 - c^k) + epsilon), with the batches of
+/// `BatchOrder`: the first epoch and a half by hand, to rounding. Without samples a batch is refused.
+#[test]
+fn adam_is_the_torch_convention() {
+    let (n, samples, batch) = (4, 10, 4);
+    let system = Arc::new(LeastSquares::new(n, samples));
+    let rate = Course::Ramp { from: 0.2, to: 0.1, until: 3.0 };
+    let method = |batch| Method::Adam { rate, betas: [0.8, 0.95], epsilon: 1e-3, batch };
+    let mut run = stepper(system.clone(), method(batch));
+    run.advance(5).unwrap();
+    let mut order = BatchOrder::new(Streams::new(3), 1, samples, batch);
+    let (mut x, mut m, mut s, mut force) = (vec![0.0; n], vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    system.initial(Streams::new(3), 1, &mut x).unwrap();
+    for step in 0..5 {
+        system.batch_energy_force(&x, order.batch(step), &mut force).unwrap();
+        let k = step as i32 + 1;
+        for i in 0..n {
+            m[i] = 0.8 * m[i] + 0.2 * -force[i];
+            s[i] = 0.95 * s[i] + 0.05 * force[i] * force[i];
+            let (first, second) = (m[i] / (1.0 - 0.8_f64.powi(k)), s[i] / (1.0 - 0.95_f64.powi(k)));
+            x[i] -= rate.at(step as f64) * first / (second.sqrt() + 1e-3);
+        }
+    }
+    let found = run.positions(1).to_f64();
+    assert!(x.iter().zip(&found).all(|(a, b)| (a - b).abs() < 1e-13), "{x:?} {found:?}");
+    assert_eq!((run.work().samples, run.clock().epochs), (3 * (4 + 4 + 2 + 4 + 4), Some(5.0 / 3.0)));
+    let refuse = glasslab_dynamics::stepper(Arc::new(Quartic { n: 3, stiffness: 1.0 }), &job(method(2), 0..1));
+    assert!(refuse.err().unwrap().to_string().contains("samples"));
+}
+
 #[test]
 fn langevin_at_zero_temperature_is_descent() {
     let system = Arc::new(Axes { n: 9 });

@@ -92,8 +92,7 @@ impl<'a> Fields<'a> {
 
     /// A number, or a table that says how the number changes in time.
     pub(crate) fn course(&mut self, name: &'static str, default: Option<Course>) -> Course {
-        let kind =
-            "a number, or {before, after, at}, {from, to, until}, {anneal_from, to, until}, {initial, factor, every}";
+        let kind = "a number, or {before, after, at}, {from, to, until}, {anneal_from, to, until}, {initial, factor, every} with or without least";
         self.typed(name, default, kind, as_course).unwrap_or(Course::Constant(f64::NAN))
     }
 
@@ -147,6 +146,10 @@ fn as_course(value: &Toml) -> Option<Course> {
     }
     if only(&["initial", "factor", "every"]) {
         return Some(Course::Staircase { initial: get("initial")?, factor: get("factor")?, every: get("every")? });
+    }
+    if only(&["initial", "factor", "every", "least"]) {
+        let (initial, factor, every) = (get("initial")?, get("factor")?, get("every")?);
+        return Some(Course::Floored { initial, factor, every, least: get("least")? });
     }
     None
 }

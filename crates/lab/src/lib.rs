@@ -15,6 +15,7 @@ mod age;
 mod error;
 mod exact;
 mod fields;
+pub mod jamming;
 mod mean_field;
 mod packing;
 mod page;

@@ -260,7 +260,8 @@ fn read_grid(table: &Table, path: &str, steps: u64) -> Result<Grid, Vec<Complain
     if complaints.is_empty() { Ok(grid) } else { Err(complaints) }
 }
 
-const METHODS: &[&str] = &["sgd", "descent", "langevin", "verlet", "underdamped", "bussi", "fire", "hop", "flow"];
+const METHODS: &[&str] =
+    &["sgd", "descent", "langevin", "verlet", "underdamped", "bussi", "fire", "hop", "flow", "adam"];
 
 /// Time step and temperature of a default method, for another kind of method that needs them too.
 fn thermal(default: &Method) -> (Option<f64>, Option<Course>) {
@@ -347,6 +348,19 @@ fn read_method(table: &Table, path: &str, default: &Method) -> Result<Method, Ve
                 first_step: fields.number("first_step", Some(rule.first_step)),
                 memory: fields.number("memory", Some(rule.memory)),
             })
+        }
+        "adam" => {
+            let (r, b, e, n) = match default {
+                Method::Adam { rate, betas, epsilon, batch } => (*rate, *betas, *epsilon, *batch as u64),
+                // Those of torch.optim.Adam.
+                _ => (1e-3.into(), [0.9, 0.999], 1e-8, 0),
+            };
+            Method::Adam {
+                rate: fields.course("rate", Some(r)),
+                betas: [fields.number("beta1", Some(b[0])), fields.number("beta2", Some(b[1]))],
+                epsilon: fields.number("epsilon", Some(e)),
+                batch: fields.integer("batch", Some(n), 0, u64::from(u32::MAX)) as usize,
+            }
         }
         _ => {
             let (s, t) = match default {

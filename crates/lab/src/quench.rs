@@ -8,7 +8,7 @@ use glasslab_core::{
     Array, Block, Dataset, Ensemble, Fault, Job, Method, Observer, Parameters, Precision, Schedule, Slice, Space,
     State, Stepper, Streams, System, View,
 };
-use glasslab_observe::{Energies, Inherent, Noise, Norms, Scattering, TwoTime};
+use glasslab_observe::{Energies, Gaps, Inherent, Noise, Norms, Scattering, TwoTime};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -109,6 +109,9 @@ impl Quenching {
             Box::new(TwoTime::new(&waiting, &lags, plan.steps, &view)),
             Box::new(Norms::new(&losses, &view)),
         ];
+        if let Some(gaps) = Gaps::new(losses.clone(), &view) {
+            observers.push(Box::new(gaps));
+        }
         if let Some(scattering) = Scattering::new(&waiting, &lags, plan.steps, &view) {
             observers.push(Box::new(scattering));
         }
@@ -340,6 +343,8 @@ pub fn method_words(method: &Method) -> String {
         }
         Method::Hop { step_size, temperature } => format!("thermal hops, T = {temperature}, dt = {step_size}"),
         Method::Flow(rule) => format!("gradient flow, turn < {}, move < {}", rule.largest_turn, rule.largest_move),
+        Method::Adam { rate, batch: 0, .. } => format!("Adam on the whole energy, rate {}", course(rate)),
+        Method::Adam { rate, batch, .. } => format!("Adam, B = {batch}, rate {}", course(rate)),
         other => other.name().to_owned(),
     }
 }

@@ -17,6 +17,12 @@ fn small(name: &str) -> Vec<BTreeMap<String, Value>> {
         "mlp" => vec![set(&[("hidden", Value::Integer(4)), ("train", Value::Integer(40))])],
         "resnet18" => vec![set(&[("width", Value::Integer(1)), ("train", Value::Integer(20))])],
         "cnn" => vec![set(&[("channels", Value::Integer(2)), ("train", Value::Integer(20))])],
+        "jamming-mlp" => vec![set(&[
+            ("hidden", Value::Integer(4)),
+            ("components", Value::Integer(5)),
+            ("train", Value::Integer(40)),
+            ("test", Value::Integer(0)),
+        ])],
         "p-spin" => [2, 3].iter().map(|p| set(&[("p", Value::Integer(*p)), ("n", Value::Integer(20))])).collect(),
         "kob-andersen" => vec![set(&[("n", Value::Integer(150)), ("start_time", Value::Number(0.1))])],
         "dumbbells" => vec![set(&[("n", Value::Integer(130)), ("start_time", Value::Number(0.1))])],
@@ -169,5 +175,5 @@ fn abilities_agree_with_the_energy() {
             }
         }
     }
-    assert_eq!(seen, 12, "the networks have these abilities");
+    assert_eq!(seen, 13, "the networks have these abilities");
 }

@@ -4,6 +4,7 @@
 pub mod data;
 mod derivatives;
 mod fused;
+pub mod jamming;
 mod kernels;
 pub mod labelled;
 pub mod layers;

@@ -4,6 +4,7 @@
 pub mod curves;
 pub mod drift;
 pub mod energies;
+pub mod gaps;
 pub mod inherent;
 pub mod kernel;
 mod log;
@@ -18,6 +19,7 @@ pub mod verdict;
 pub use curves::{Curve, Curves, Passage};
 pub use drift::{drift_fraction, drift_fractions};
 pub use energies::Energies;
+pub use gaps::Gaps;
 pub use inherent::Inherent;
 pub use means::over_replicas;
 pub use noise::Noise;

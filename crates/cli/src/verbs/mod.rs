@@ -2,6 +2,7 @@
 
 pub mod advise;
 pub mod age;
+pub mod jamming;
 pub mod list;
 pub mod mean_field;
 pub mod packing;

@@ -24,6 +24,8 @@ pub fn plane(args: &Args, common: &Common) -> Result<ExitCode> {
         loss: args.loss.clone(),
         loss_sharpness: args.sharpness,
         subtract: !args.keep_f0,
+        init: args.init.clone(),
+        gain: args.gain,
         seeds: args.nets,
         steps: args.steps,
         refine: args.refine,

@@ -4,6 +4,7 @@ use crate::args::{Common, Place, Run};
 use crate::output;
 use crate::progress::Bars;
 use anyhow::{Context, Result, bail};
+use glasslab_lab::jamming::JammingPlan;
 use glasslab_lab::plane::PlanePlan;
 use glasslab_lab::{Changes, Plan, RunOptions, changed_plan, plan_error, plan_text};
 use serde_json::json;
@@ -28,6 +29,16 @@ pub fn run(args: &Run, common: &Common) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         return super::plane::carry_out(plan, &folder, args.place.out.as_deref(), args.place.resume, common);
+    }
+    if let Some(study) = JammingPlan::parse(&text).map_err(|c| plan_error(&args.plan, c))? {
+        if (Changes { seed: None, ..changes.clone() }) != Changes::default() {
+            bail!(
+                "{}: of the flags that change a plan, a study of jamming takes --seed alone: change the plan",
+                args.plan
+            );
+        }
+        let study = JammingPlan { seed: changes.seed.unwrap_or(study.seed), ..study };
+        return super::jamming::carry_out(study, &folder, &args.place, common);
     }
     let plan = changed_plan(&text, &changes).map_err(|c| plan_error(&args.plan, c))?;
     carry_out(&plan, &folder, &args.place, common)

@@ -4,7 +4,7 @@ use crate::fields::shown;
 use glasslab_core::parameter::nearest;
 use glasslab_core::{Complaint, Fault, FlowRule, Streams};
 use glasslab_nets::labelled::{Prepared, Recipe, prepare};
-use glasslab_nets::plane::{Gate, MarginLoss, Shape};
+use glasslab_nets::plane::{Gate, MarginLoss, Shape, Start};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use toml::Table;
@@ -39,6 +39,10 @@ pub struct PlanePlan {
     pub loss_sharpness: f64,
     /// Predictor alpha (f - f0); false: alpha f.
     pub subtract: bool,
+    /// Law of the initial weights: `normal`, `orthogonal`.
+    pub init: String,
+    /// Factor on orthogonal ones.
+    pub gain: f64,
     /// Widths h.
     pub widths: Vec<usize>,
     /// Scales alpha, in the convention f = (1/h) w . z: sqrt(h) times the paper's alpha.
@@ -69,6 +73,8 @@ impl Default for PlanePlan {
             loss: "soft-hinge".to_owned(),
             loss_sharpness: 20.0,
             subtract: true,
+            init: "normal".to_owned(),
+            gain: 1.0,
             widths: vec![2, 3, 4, 6, 8, 12, 24, 48],
             alphas: vec![1e-2, 1e-1, 1.0, 3.0, 10.0, 1e2, 1e3, 1e5],
             seeds: 5,
@@ -132,6 +138,7 @@ impl PlanePlan {
             }
         };
         also(MarginLoss::new(&self.loss, self.loss_sharpness).map(|_| ()));
+        also(Start::new(&self.init, self.gain).map(|_| ()));
         match Gate::new(&self.activation, self.activation_slope) {
             Err(fault) => also(Err(fault)),
             Ok(gate) => {

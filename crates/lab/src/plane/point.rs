@@ -6,7 +6,7 @@ use super::measure::{Ended, measure};
 use super::plan::PlanePlan;
 use glasslab_core::{Fault, Job, Method, Precision, Stepper, Stop, Streams, System, sum};
 use glasslab_nets::labelled::Prepared;
-use glasslab_nets::plane::{AlphaMlp, Gate, MarginLoss, Shape};
+use glasslab_nets::plane::{AlphaMlp, Gate, MarginLoss, Shape, Start};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -171,7 +171,8 @@ pub(super) fn point(
     first: u64,
 ) -> Result<PointResult, Fault> {
     let gate = Gate::new(&plan.activation, plan.activation_slope)?;
-    let shape = Shape::new(data.train.inputs, width, plan.depth, gate)?;
+    let start = Start::new(&plan.init, plan.gain)?;
+    let shape = Shape::new(data.train.inputs, width, plan.depth, gate)?.with_start(start);
     let nets: Vec<_> = (0..plan.seeds as usize)
         .into_par_iter()
         .with_max_len(1)

@@ -10,6 +10,8 @@ pub(crate) enum Matrix {
     Hessian,
     /// J_mu^T (d^2 e_mu/df^2) J_mu: the Hessian of the network linearised at x.
     GaussNewton,
+    /// sum_c (de_mu/df_c) d^2 f_c/dx^2: what the Hessian has beyond Gauss-Newton.
+    Residual,
     /// g_mu g_mu^T.
     EmpiricalFisher,
 }
@@ -110,14 +112,16 @@ impl Shared {
         let values = self.outputs[count - 1].chunks_exact(classes).zip(self.slopes[count - 1].chunks_exact(classes));
         let changes = outputs[count - 1].chunks_exact(classes).zip(slope.chunks_exact_mut(classes));
         for (((f, by), (u, to)), &label) in values.zip(changes).zip(&self.labels) {
-            if matrix == Matrix::EmpiricalFisher {
-                let along: f64 = by.iter().zip(u).map(|(b, u)| b * u).sum();
-                to.iter_mut().zip(by).for_each(|(t, b)| *t = along * b);
-            } else {
-                network.loss.curvature(f, label.into(), u, to);
+            match matrix {
+                Matrix::EmpiricalFisher => {
+                    let along: f64 = by.iter().zip(u).map(|(b, u)| b * u).sum();
+                    to.iter_mut().zip(by).for_each(|(t, b)| *t = along * b);
+                }
+                Matrix::Residual => to.fill(0.0),
+                Matrix::Hessian | Matrix::GaussNewton => network.loss.curvature(f, label.into(), u, to),
             }
         }
-        if matrix != Matrix::Hessian {
+        if matches!(matrix, Matrix::GaussNewton | Matrix::EmpiricalFisher) {
             let parts: Vec<_> = network.layers().map(|(layer, _, range)| (layer, range)).collect();
             network.pull_back(x, &self.inputs, &self.outputs, slope, slopes, spare, |at, input, slope| {
                 let (layer, range) = &parts[at];

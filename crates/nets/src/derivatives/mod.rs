@@ -6,7 +6,7 @@
 //! samples as independent, with the statistics of the training set at x held fixed. `Trained::frozen` has everything in
 //! evaluation mode with given running statistics.
 
-mod curvature;
+pub(crate) mod curvature;
 mod kernel;
 
 use crate::data::Training;

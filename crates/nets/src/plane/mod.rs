@@ -10,5 +10,5 @@ mod system;
 
 pub use gate::Gate;
 pub use loss::MarginLoss;
-pub use shape::Shape;
+pub use shape::{Shape, Start};
 pub use system::{AlphaMlp, CITATIONS};

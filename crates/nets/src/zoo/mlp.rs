@@ -107,7 +107,12 @@ impl Default for Mlp {
 /// `Standard` with orthogonal initial weights, biases and the quadratic hinge. Checked by `mlps_match_pytorch`.
 pub fn mlp(shape: &Mlp, training: Training) -> Result<Trained, Fault> {
     let outputs = if shape.binary { 1 } else { training.data.classes };
-    let mut widths = vec![training.data.inputs()];
+    dense(shape, training.data.inputs(), outputs)?.train("mlp", "hidden", CITATIONS, training)
+}
+
+/// The chain of layers of this shape.
+pub(crate) fn dense(shape: &Mlp, inputs: usize, outputs: usize) -> Result<Dense, Fault> {
+    let mut widths = vec![inputs];
     widths.extend(&shape.widths);
     widths.push(outputs);
     if let Some(bad) = widths.iter().find(|&&w| w == 0) {
@@ -149,7 +154,7 @@ pub fn mlp(shape: &Mlp, training: Training) -> Result<Trained, Fault> {
         Hidden::Softplus(beta) => Bend::Softplus(beta),
         Hidden::Silu(beta) => Bend::Silu(beta),
     };
-    Dense {
+    Ok(Dense {
         scales: scales.collect(),
         biases: (0..=last).map(bias).collect(),
         initial: shape.initial,
@@ -157,11 +162,10 @@ pub fn mlp(shape: &Mlp, training: Training) -> Result<Trained, Fault> {
         sigmoid: false,
         loss: shape.loss,
         widths,
-    }
-    .train("mlp", "hidden", CITATIONS, training)
+    })
 }
 
-const CITATIONS: &[Citation] = &[
+pub(crate) const CITATIONS: &[Citation] = &[
     Citation {
         key: "geiger2021",
         text: "M. Geiger, L. Petrini, M. Wyart, Landscape and training regimes in deep learning, Phys. Rep. 924, 1 (2021)",

@@ -10,6 +10,7 @@ mod toy;
 
 pub use cnn::cnn;
 pub use fully_connected::fully_connected;
+pub(crate) use mlp::{CITATIONS as MLP_CITATIONS, dense};
 pub use mlp::{Hidden, Mlp, Parametrisation, mlp};
 pub use resnet18::{Stem, resnet18};
 pub use small_net::small_net;
@@ -85,7 +86,7 @@ impl Dense {
     }
 
     /// Number of weights and biases; `None` if it is absurd (2^31 or more).
-    fn dof(&self) -> Option<usize> {
+    pub(crate) fn dof(&self) -> Option<usize> {
         self.widths.windows(2).zip(&self.biases).try_fold(0_usize, |n, (w, bias)| {
             let layer = w[0].checked_add(usize::from(bias.is_some()))?.checked_mul(w[1])?;
             n.checked_add(layer).filter(|n| *n < 1 << 31)
@@ -178,5 +179,13 @@ fn training(parameters: &Parameters, build: &Build) -> Result<Training, Fault> {
 
 /// All networks, for the registry.
 pub fn entries() -> Vec<Entry> {
-    vec![toy::entry(), fully_connected::entry(), mlp::entry(), small_net::entry(), resnet18::entry(), cnn::entry()]
+    vec![
+        toy::entry(),
+        fully_connected::entry(),
+        mlp::entry(),
+        small_net::entry(),
+        resnet18::entry(),
+        cnn::entry(),
+        crate::jamming::entry(),
+    ]
 }
