@@ -68,19 +68,21 @@ fn a_random_linear_map_has_ratio_one() {
 }
 
 /// Untrained networks know nothing of images: R_f of two hidden layers is 1 within 0.2 (first layer: 1 as above; curvature and the
-/// finite width beyond it). After training on digits it is smaller than before by more than 4 standard errors over replicas.
+/// finite width beyond it). Fully connected ones do not learn that deformations do not matter (Petrini et al. 2021: only networks with
+/// convolutions do): trained on digits to a test error below a third they stay within 0.3 of 1, although every R_f has changed.
 /// `--stability` asks for it of networks alone.
 #[test]
-fn training_makes_networks_stable() {
+fn fully_connected_networks_start_at_one_and_stay_there() {
     let table = "parameters = { hidden = 60, depth = 2, activation = \"relu\", binary = false, loss = \"log-likelihood\", train = 600, parametrisation = \"standard\" }\n\
-                 replicas = 6\nsteps = 600\nmethod = { rate = 0.5, batch = 60 }\n[quench.stability]\nimages = 150\nnoise = \"each\"\n";
+                 replicas = 6\nsteps = 600\nmethod = { rate = 0.02, batch = 60 }\n[quench.stability]\nimages = 150\n";
     let data = records(&plan("mlp", table), 600);
     let times = values(&data, "stability_time").len();
     let ratios = values(&data, "stability");
     let [start, end] = [0, times - 1].map(|t| ratios.chunks(times).map(|r| r[t]).collect::<Vec<f64>>());
-    let ([a, e], [b, f]) = (mean(&start), mean(&end));
-    assert!((a - 1.0).abs() < 0.2, "{a} +- {e}");
-    assert!(b < a - 4.0 * e.hypot(f), "{a} +- {e}, {b} +- {f}");
+    assert!((mean(&start)[0] - 1.0).abs() < 0.2 && (mean(&end)[0] - 1.0).abs() < 0.3, "{start:?} {end:?}");
+    assert!(start.iter().zip(&end).all(|(a, b)| a != b));
+    let losses = values(&data, "loss_time").len();
+    assert!(values(&data, "test_error").chunks(losses).all(|e| e[losses - 1] < 1.0 / 3.0));
 
     let asked = |systems: &[&str]| {
         let systems: Vec<String> = systems.iter().map(|s| (*s).to_owned()).collect();
