@@ -137,7 +137,7 @@ mod tests {
                 for k in 0..inputs.blocks() {
                     let range = inputs.range(k);
                     assert_eq!(range.start, next);
-                    assert!(range.len() <= plan.block && range.start % 8 == 0);
+                    assert!(range.len() <= plan.block && range.start.is_multiple_of(8));
                     next = range.end;
                     for (i, line) in inputs.block(k).chunks(plan.stride()).enumerate() {
                         for (b, v) in line[..range.len().next_multiple_of(8)].iter().enumerate() {
