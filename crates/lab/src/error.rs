@@ -24,6 +24,9 @@ pub enum LabError {
         /// What is wrong, field by field.
         complaints: Vec<Complaint>,
     },
+    /// Data of a user that cannot be used.
+    #[error(transparent)]
+    Data(Fault),
     /// A quench failed.
     #[error("quench `{quench}`: {fault}")]
     Quench {

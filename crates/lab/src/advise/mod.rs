@@ -47,6 +47,7 @@ const COMPONENTS: usize = 30;
 fn refuse(fault: Fault) -> LabError {
     match fault {
         Fault::Input(complaints) => plan_error("advise", complaints),
+        fault @ Fault::File { .. } => LabError::Data(fault),
         fault => LabError::Quench { quench: "advise".to_owned(), fault },
     }
 }

@@ -58,9 +58,9 @@ fn map(found: &Found) -> Figure {
     let mut span = Curve::line(found.spots.iter().map(|s| (s.width as f64, s.alpha)).collect(), Color::INK);
     span.width = 0.0;
     let mut curves = vec![span];
-    let marks = |of: &[usize], color: Color, label: &str| {
+    let marks = |of: &[usize], color: Color, hint: &str| {
         let points = of.iter().map(|&k| (found.spots[k].width as f64, found.spots[k].alpha)).collect();
-        Curve::marks(points, color).labelled(label)
+        Curve::marks(points, color).hinted(hint)
     };
     if let Some(choice) = found.choice {
         curves.push(marks(&choice.equal, Color(255, 255, 255), "not told from the best"));
@@ -73,7 +73,7 @@ fn map(found: &Found) -> Figure {
     (panel.guides, panel.colors) = (guides, Some(bar));
     let caption = format!(
         "Colour: error of the outputs of {START} nets averaged, on the samples to choose by. Hatched: no net meets all margins within {} \
-         attempts. White: points that are not in the map.",
+         attempts. Red: recommended; white dots: not told from it. Where there is no colour, nothing was trained.",
         found.plan.steps
     );
     Figure {
@@ -114,7 +114,12 @@ fn numbers(found: &Found) -> Option<Figure> {
     }
     let mut x = Axis::linear("");
     x.range = Some((0.5, 4.5));
-    let right = panel("predicted and measured", x, Axis::linear("error, %"), curves);
+    // All bars, and room for the names above them.
+    let ends = curves.iter().flat_map(|c| [c.points[0].1 - c.errors[0], c.points[0].1 + c.errors[0]]);
+    let (low, high) = ends.fold((f64::INFINITY, 0.0_f64), |(a, b), v| (a.min(v), b.max(v)));
+    let mut y = Axis::linear("error, %");
+    y.range = (high > low).then(|| ((low - 0.05 * (high - low)).max(0.0), high + 0.7 * (high - low)));
+    let right = panel("predicted and measured", x, y, curves);
     Some(Figure {
         id: "nets".to_owned(),
         title: "Averaging, and the back-test".to_owned(),

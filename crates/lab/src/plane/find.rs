@@ -222,13 +222,13 @@ pub(super) fn findings(plan: &PlanePlan, points: &[PointResult], fresh: Option<&
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::choice::Half;
     use super::super::point::{End, RunResult};
     use super::*;
 
     /// A made-up point: `fitted` of 5 nets fit, kernel change k, ensemble error e.
-    fn point(width: usize, alpha: f64, fitted: usize, kernel_change: f64, e: f64) -> PointResult {
+    pub(in crate::plane) fn point(width: usize, alpha: f64, fitted: usize, kernel_change: f64, e: f64) -> PointResult {
         let run = |seed: usize| RunResult {
             seed: seed as u64,
             end: if seed < fitted { End::Fitted } else { End::Jammed },

@@ -9,6 +9,7 @@ mod page;
 mod plan;
 mod point;
 mod records;
+mod refine;
 
 pub use choice::{Choice, Half, Quote, choose, confirm, cost, halves, whole_error};
 pub use find::{CrossoverPoint, Findings, JammingPoint, LazySlope};
@@ -68,14 +69,7 @@ pub fn plane(
         plan.widths.iter().flat_map(|&h| plan.alphas.iter().map(move |&a| (h, a))).collect();
     let mut points = compute(&plan, &data, &dir, &wanted, 0, "points", watch)?;
     for round in 0..plan.refine {
-        let more: Vec<(usize, f64)> = (plan.alphas.iter())
-            .filter_map(|&alpha| {
-                let line = find::jamming(&points, alpha);
-                let (low, high) = (line.below?, line.above?);
-                let middle = ((low * high) as f64).sqrt().round() as usize;
-                (middle > low && middle < high).then_some((middle, alpha))
-            })
-            .collect();
+        let more = refine::next(&plan, &points);
         if more.is_empty() {
             break;
         }
