@@ -311,7 +311,7 @@ pub struct Plane {
     /// Budget of a run: attempts of gradient flow.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub steps: u64,
-    /// Rounds of bisection of the jamming line h*(alpha) after the grid.
+    /// Rounds of bisection of h*(alpha) and alpha*(h) after the grid.
     #[arg(long, value_name = "ROUNDS", default_value_t = 0)]
     pub refine: u32,
     /// Seed of all random streams.
