@@ -105,6 +105,8 @@ pub struct FlowClock {
 const FLAT: f64 = 0.02;
 /// A slope that has risen by this factor leads off a saddle: what was flat before does not count.
 const RISE: f64 = 1.2;
+/// A slope below this is that of a force of rounding errors, which grows with the time and leads nowhere.
+const ROUNDING: f64 = 1e-18;
 /// Flat for this factor of time: stuck.
 const FOR: f64 = 4.0;
 /// Only after the energy fell to this share of its first value: the plateau at the start is no end.
@@ -150,7 +152,7 @@ impl FlowClock {
         violated?;
         if energy < FELL * self.start && self.slope(energy, force_squared) < FLAT {
             let slope = self.slope(energy, force_squared);
-            if self.flat.is_nan() || slope > RISE * self.least {
+            if self.flat.is_nan() || slope > RISE * self.least.max(ROUNDING) {
                 (self.flat, self.least) = (self.time, slope);
             }
             self.least = self.least.min(slope);

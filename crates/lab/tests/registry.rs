@@ -17,8 +17,9 @@ fn small(name: &str) -> Vec<BTreeMap<String, Value>> {
         "mlp" => vec![set(&[("hidden", Value::Integer(4)), ("train", Value::Integer(40))])],
         "resnet18" => vec![set(&[("width", Value::Integer(1)), ("train", Value::Integer(20))])],
         "cnn" => vec![set(&[("channels", Value::Integer(2)), ("train", Value::Integer(20))])],
+        // So wide that no sample finds a whole layer off: with biases of zero the next layer would stand on its kink.
         "jamming-mlp" => vec![set(&[
-            ("hidden", Value::Integer(4)),
+            ("hidden", Value::Integer(20)),
             ("components", Value::Integer(5)),
             ("train", Value::Integer(40)),
             ("test", Value::Integer(0)),

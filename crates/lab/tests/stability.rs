@@ -36,7 +36,7 @@ fn mean(values: &[f64]) -> [f64; 2] {
 /// are those of deformations drawn again here. D_f/G_f is R_f.
 #[test]
 fn a_random_linear_map_has_ratio_one() {
-    let table = "parameters = { depth = 0, binary = false, train = 50 }\nreplicas = 24\nsteps = 1\n[quench.stability]\nimages = 100\n";
+    let table = "parameters = { depth = 0, binary = false, train = 100 }\nreplicas = 24\nsteps = 1\n[quench.stability]\nimages = 100\n";
     let [each, all] = ["each", "mean"].map(|noise| {
         let plan = plan("mlp", &format!("{table}noise = \"{noise}\"\ndisplacements = [0.3, 1]\n"));
         let data = records(&plan, 1);

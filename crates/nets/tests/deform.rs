@@ -106,10 +106,11 @@ fn images_move_with_the_field() {
     (field.across, field.down) = (vec![1.0; 16], vec![-2.0; 16]);
     let image: Vec<f64> = (0..32).map(f64::from).collect();
     let moved = field.apply(&image);
-    for p in 0..32 {
+    assert_eq!(moved.len(), 32);
+    for (p, value) in moved.iter().enumerate() {
         let (c, y, x) = (p / 16, p / 4 % 4, p % 4);
         let (y, x) = ((y + 2).min(3), if x == 0 { 0 } else { x - 1 });
-        assert_eq!(moved[p], (c * 16 + y * 4 + x) as f64);
+        assert_eq!(*value, (c * 16 + y * 4 + x) as f64);
     }
     let folded = law.field([4, 4], &law.draw(Streams::new(1), 7)).unwrap();
     assert!(folded.apply(&[0.7; 16]).iter().all(|v| (v - 0.7).abs() < 1e-15));

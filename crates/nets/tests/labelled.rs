@@ -105,7 +105,7 @@ fn tables_are_read_and_bad_ones_refused_with_the_place() {
     refuse("", &["empty"]);
     refuse("1,2,a\n1,b\n", &["line 2", "2 columns"]);
     refuse("1,2,a\n1,x,b\n", &["line 2, column 2", "`x`"]);
-    refuse("1,2,a\n1,3,a\n", &["1 classes"]);
+    refuse("1,2,a\n1,3,a\n", &["have the class `a`", "two classes or more"]);
     refuse("1,2,a\n1,3,b\n", &["at most 2 samples"]);
     let missing = prepare(&recipe("none.csv", 50), dir.path(), Streams::new(1)).unwrap_err().to_string();
     assert!(missing.contains("none.csv") && missing.contains("cannot be read"), "{missing}");

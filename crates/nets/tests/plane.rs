@@ -65,7 +65,7 @@ fn the_flow_equals_pytorch_step_by_step() {
         let o = system.moved_outputs(&w, &x, subtract);
         assert!(worst(&o, &get("outputs")) < 1e-9, "{name}");
         let saved = stepper.save();
-        let dt = saved.f64("flow", 4).unwrap()[0];
+        let dt = saved.f64("flow", 5).unwrap()[0];
         assert!((dt / trace[3 * 299 + 1] - 1.0).abs() < 1e-9, "{name}: dt");
         let e = system.energy_force(&w, &mut vec![0.0; w.len()]).unwrap();
         assert!((e - trace[3 * 299 + 2]).abs() < 1e-9, "{name}: energy");

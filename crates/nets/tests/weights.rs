@@ -102,7 +102,8 @@ fn every_network_starts_from_a_file() {
         ("resnet18", &[("width", Value::Integer(1))]),
         ("cnn", &[("channels", Value::Integer(2))]),
     ];
-    let entries = entries();
+    // The perceptron of the jamming papers always starts from its own random weights.
+    let entries: Vec<Entry> = entries().into_iter().filter(|e| e.name != "jamming-mlp").collect();
     assert_eq!(entries.iter().map(|e| e.name).collect::<Vec<_>>(), small.iter().map(|s| s.0).collect::<Vec<_>>());
     let folder_of = |weights: &str| {
         let build =

@@ -10,6 +10,7 @@ use crate::shards::{self, Held, Part};
 use crate::sketch::Labels;
 use crate::step::{Unit, leading};
 use regex_lite::Regex;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
@@ -114,8 +115,8 @@ fn read(place: &Place, key: Option<&str>) -> Result<(Checkpoint, Option<u64>), S
                 held.entry(name).or_default().push((number, tensor));
                 continue;
             }
-            if !checkpoint.tensors.contains_key(&name) {
-                checkpoint.tensors.insert(name, (number, tensor));
+            if let Entry::Vacant(place) = checkpoint.tensors.entry(name.clone()) {
+                place.insert((number, tensor));
             } else if several {
                 checkpoint.added.entry(name).or_default().push((number, tensor));
             } else {

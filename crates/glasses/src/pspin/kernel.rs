@@ -50,6 +50,7 @@ const TILE_LINES: usize = 32;
 /// For B rows j of a tile of 8, from row `from` on: dots[b] += J_ij s_i, lane by lane (from zero if `fresh`), and partial_i += sum_b weights[b] J_ij. A line
 /// of 16 numbers is G registers of S.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 fn rows<S: Simd, const B: usize, const G: usize>(
     simd: S,
     block: &[Lanes],

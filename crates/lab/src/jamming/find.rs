@@ -111,7 +111,7 @@ pub(super) fn threshold(points: &[(f64, f64, f64)]) -> Option<(f64, f64)> {
 
 /// Least squares of y on x with errors of y: slope, intercept, error of the slope, chi^2 per degree of freedom (NaN for two points).
 pub(super) fn straight(points: &[(f64, f64, f64)]) -> Option<(f64, f64, f64, f64)> {
-    if points.len() < 2 || points.iter().any(|p| !(p.2 > 0.0)) {
+    if points.len() < 2 || points.iter().any(|p| p.2.is_nan() || p.2 <= 0.0) {
         return None;
     }
     let weight = |p: &(f64, f64, f64)| 1.0 / (p.2 * p.2);

@@ -169,8 +169,9 @@ impl JammingPlan {
     /// The plan of a file with a table `[jamming]`; `None` if it has no such table.
     pub fn parse(text: &str) -> Result<Option<Self>, Vec<Complaint>> {
         let wrong = |e: toml::de::Error| vec![Complaint::new("jamming", e.message(), "mend the file")];
-        let whole: toml::Table = toml::from_str(text).map_err(wrong)?;
-        let Some(table) = whole.get("jamming") else { return Ok(None) };
+        // A file that is no TOML is refused, with its line, by who reads plans of all kinds.
+        let whole: Option<toml::Table> = toml::from_str(text).ok();
+        let Some(table) = whole.as_ref().and_then(|w| w.get("jamming")) else { return Ok(None) };
         table.clone().try_into().map(Some).map_err(wrong)
     }
 

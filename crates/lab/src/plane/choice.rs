@@ -136,7 +136,9 @@ mod tests {
             let data = plan.data(Path::new(".")).unwrap();
             let grid = [8, 12, 16].into_iter().flat_map(|h| [1.0, 10.0, 100.0].map(|a| (h, a)));
             let points: Vec<PointResult> = grid.map(|(h, a)| point(&plan, &data, h, a, 0).unwrap()).collect();
-            let best = choose(&points).unwrap().best;
+            // Whether nets fit does not depend on the test labels.
+            let Some(chosen) = choose(&points) else { continue };
+            let best = chosen.best;
             chosen_by.push(best.halves[0].ensemble_error[0]);
             same_nets.push(Quote::of(best).ensemble_error[0]);
             let fresh = confirm(&plan, &data, best.width, best.alpha).unwrap();
@@ -144,6 +146,7 @@ mod tests {
             assert_ne!(fresh.runs[0].time, best.runs[0].time);
             quoted.push(Quote::of(&fresh).ensemble_error[0]);
         }
+        assert!(chosen_by.len() >= 30, "nets fit in {} of 40 sets", chosen_by.len());
         let [biased, error] = mean(&chosen_by);
         assert!(biased < 0.5 - 5.0 * error, "no bias to remove: {biased} +- {error}");
         for unbiased in [same_nets, quoted] {

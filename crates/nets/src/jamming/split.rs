@@ -34,7 +34,7 @@ impl JammingMlp {
             let fix = format!("give a network of at most {MOST} parameters: its Hessian is a dense matrix");
             return Err(Fault::input("hidden", n, fix));
         }
-        let violated = self.gaps(x)?.iter().filter(|g| !(**g >= 0.0)).count();
+        let violated = self.gaps(x)?.iter().filter(|g| **g < 0.0 || g.is_nan()).count();
         let dense = |matrix: Matrix| -> Result<Vec<f64>, Fault> {
             let mut entries = vec![0.0; n * n];
             for (block, rows) in entries.chunks_mut(TOGETHER * n).enumerate() {

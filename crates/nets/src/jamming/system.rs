@@ -138,7 +138,8 @@ impl JammingMlp {
             let mut sloped = 0;
             for ((f, slope), &label) in outputs.iter().zip(slopes.iter_mut()).zip(&labels) {
                 loss += self.network.loss.sample(std::slice::from_ref(f), label.into(), std::slice::from_mut(slope));
-                unmet += usize::from(!(self.gap(*f, label) >= 0.0));
+                let gap = self.gap(*f, label);
+                unmet += usize::from(gap < 0.0 || gap.is_nan());
                 sloped += usize::from(*slope != 0.0);
             }
             // A backward pass costs twice a forward one, which has to be repeated for the samples that are kept.
@@ -194,7 +195,8 @@ impl JammingMlp {
         let (d, outputs) = (self.network.inputs(), self.outputs_on(x, &self.train.inputs));
         let mut part = Part::default();
         for ((f, input), &label) in outputs.iter().zip(self.train.inputs.chunks_exact(d)).zip(&self.train.labels) {
-            if !(self.gap(*f, label) >= 0.0) {
+            let gap = self.gap(*f, label);
+            if gap < 0.0 || gap.is_nan() {
                 part.inputs.extend_from_slice(input);
                 part.labels.push(label);
             }

@@ -123,10 +123,10 @@ impl WithSimd for Second<'_> {
                 let left = [s.row(3 * a), s.row(3 * a + 1), s.row(3 * a + 2)];
                 let right = [s.row(3 * b), s.row(3 * b + 1), s.row(3 * b + 2)];
                 let second = threes::<S, f64>(simd, left, right);
-                for i in 0..3 {
-                    for j in 0..3 {
+                for (i, row) in second.iter().enumerate() {
+                    for (j, sum) in row.iter().enumerate() {
                         if let Some(at) = number(s.count, 3 * a + i, 3 * b + j) {
-                            s.sums.add(at, s.half, f64::parts(&second[i][j]));
+                            s.sums.add(at, s.half, f64::parts(sum));
                         }
                     }
                 }
