@@ -11,7 +11,7 @@ pub const ALL: usize = 2000;
 pub struct SpectrumPlan {
     /// Eigenvalues wanted at either end.
     pub ends: usize,
-    /// All eigenvalues, or products alone; `None`: all up to N = [`ALL`].
+    /// All eigenvalues, or products alone; `None`: all up to N = 2000.
     pub all: Option<bool>,
     /// Random vectors of the density.
     pub probes: u64,

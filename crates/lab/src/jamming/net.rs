@@ -66,7 +66,7 @@ pub struct NetResult {
     pub test_error: Option<f64>,
     /// Steps, N_Delta and energy on the way.
     pub course: Vec<(u64, u64, f64)>,
-    /// Histogram of Delta/sqrt(energy) > 0: (bin, count), bins of [`bin`].
+    /// Histogram of Delta/sqrt(energy) > 0: (bin, count), bins of `bin`.
     pub positive: Vec<(i32, u64)>,
     /// Histogram of -Delta > 0.
     pub negative: Vec<(i32, u64)>,
