@@ -28,7 +28,8 @@ def parameters(function):
     a = function.args
     names = [x.arg for x in a.posonlyargs + a.args]
     with_default = names[len(names) - len(a.defaults) :] if a.defaults else []
-    return [n + ("*" if n in with_default else "") for n in names if n not in ("self", "cls")]
+    named = [x.arg + ("" if default is None else "*") for x, default in zip(a.kwonlyargs, a.kw_defaults)]
+    return [n + ("*" if n in with_default else "") for n in names if n not in ("self", "cls")] + named
 
 
 def actual(function):

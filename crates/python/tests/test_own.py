@@ -169,6 +169,9 @@ def test_hessian_vec_of_the_registry_is_the_derivative_of_the_force():
     for entry in gl.systems():
         takes = {p["name"] for p in entry["parameters"]}
         small = {"n": 10} if "n" in takes else {}
+        if entry["name"] == "jamming-mlp":
+            # Differences see the kinks of ReLU, which second derivatives leave out.
+            small = {"activation": "tanh", "loss": "soft-hinge"}
         try:
             system = gl.system(entry["name"], seed=2, **small)
         except ValueError:

@@ -92,4 +92,6 @@ def spectrum(
     count, values, ends, (nodes, weights), lengths, multiplier = found
     starts = [0, *lengths[:-1]]
     parts = tuple((nodes[a:b], weights[a:b]) for a, b in zip(starts, lengths))
-    return Spectrum(count, values if len(values) == count else None, *ends, parts, multiplier)
+    lowest, lowest_error, highest, highest_error = ends
+    every = values if len(values) == count else None
+    return Spectrum(count, every, lowest, lowest_error, highest, highest_error, parts, multiplier)
