@@ -453,7 +453,7 @@ pub enum Detail {
 pub struct Series {
     /// A folder of checkpoints (files, or folders with one each), a list of files and folders or patterns with * and ?, one
     /// checkpoint each, or a table (.csv or .toml) of paths and steps. For the shards of multi-process training, a TOML table with
-    /// shards = ["rank0.pt", "rank1.pt"], the files in the folder of each checkpoint, and [[split]] tables with tensors =
+    /// shards = ["rank0.pt", "rank1.pt"], the files in the folder of each checkpoint, and tables of the array split with tensors =
     /// "regular expression" and along = 0 (or another dimension), "flat" or "copies".
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
