@@ -1,6 +1,6 @@
 //! The couplings of a p-spin, all of them present: stored as packed f32 or made again at every pass, the same numbers.
 
-use super::kernel::{self, Sums};
+use super::kernel::{self, Company, Spins};
 use super::layout::{LANES, Layout, Unit};
 use super::lines::Lines;
 use super::normal;
@@ -45,7 +45,7 @@ pub(super) struct Couplings {
     /// None where couplings are made again at every pass.
     storage: Option<Lines>,
     /// Work space of earlier passes: fresh pages would cost as much as a pass.
-    spare: Mutex<Vec<Sums>>,
+    spare: Mutex<Vec<Company>>,
 }
 
 impl Couplings {
@@ -105,42 +105,24 @@ impl Couplings {
     /// [`Couplings::contract`] with a given instruction set.
     pub(super) fn contract_with(&self, instructions: pulp::Arch, x: &[f64], force: &mut [f64]) -> Vec<f64> {
         let n = self.n;
-        let spins: Vec<Lines> = x.chunks(n).map(Lines::of).collect();
+        let spins = Spins::of(x, n);
         let source = self.storage.as_ref().map_or(Source::Made(&self.law), |s| Source::Stored(s.get()));
-        let sums: Vec<Vec<Sums>> = (self.layout.chunks.par_iter())
+        let sums: Vec<Company> = (self.layout.chunks.par_iter())
             .map(|chunk| {
-                let mut sums = self.take(spins.len());
+                let mut sums = self.spare.lock().ok().and_then(|mut spare| spare.pop()).unwrap_or_default();
+                sums.fit(n, &spins);
                 let units = &self.layout.units[chunk.clone()];
                 instructions.dispatch(kernel::Pass { units, source, spins: &spins, sums: &mut sums });
                 sums
             })
             .collect();
         force.fill(0.0);
-        let mut totals = vec![0.0; spins.len()];
-        for chunk in &sums {
-            for ((sums, total), force) in chunk.iter().zip(&mut totals).zip(force.chunks_mut(n)) {
-                force.iter_mut().zip(&sums.force).for_each(|(f, s)| *f += s);
-                *total += sums.total;
-            }
-        }
+        let mut totals = vec![0.0; x.len() / n];
+        sums.iter().for_each(|sums| sums.add_to(n, force, &mut totals));
         if let Ok(mut spare) = self.spare.lock() {
-            spare.extend(sums.into_iter().flatten());
+            spare.extend(sums);
         }
         totals
-    }
-
-    /// Sums at zero for so many replicas.
-    fn take(&self, replicas: usize) -> Vec<Sums> {
-        let mut sums = match self.spare.lock() {
-            Ok(mut spare) => {
-                let kept = spare.len().saturating_sub(replicas);
-                spare.split_off(kept)
-            }
-            Err(_) => Vec::new(),
-        };
-        sums.iter_mut().for_each(Sums::reset);
-        sums.resize_with(replicas, || Sums::new(self.n));
-        sums
     }
 
     #[cfg(test)]

@@ -9,6 +9,7 @@ mod layout;
 mod lines;
 mod normal;
 mod planted;
+mod together;
 
 use crate::memory;
 use crate::sources::{

@@ -127,6 +127,38 @@ fn stored_and_regenerated_are_the_same() {
     }
 }
 
+/// Replicas go alone, or up to sixteen in company: no bit of a force or an energy tells which.
+#[test]
+fn company_changes_no_bit() {
+    for (p, n) in [(2, 2), (2, 77), (3, 3), (3, 16), (3, 61), (3, 130)] {
+        for store in [Store::Dense, Store::Regenerated] {
+            let system = SphericalPSpin::stored(p, n, store, Streams::new(5), 2).unwrap();
+            let starts = |r: usize| {
+                let mut x = vec![0.0; n];
+                system.initial(Streams::new(5), r as u64, &mut x).unwrap();
+                x
+            };
+            let x: Vec<f64> = (0..37).flat_map(starts).collect();
+            let alone: Vec<(Vec<f64>, f64)> = x
+                .chunks(n)
+                .map(|x| {
+                    let mut force = vec![0.0; n];
+                    let energy = system.energy_force(x, &mut force).unwrap();
+                    (force, energy)
+                })
+                .collect();
+            for replicas in [2, 3, 4, 15, 16, 17, 21, 37] {
+                let (mut force, mut energy) = (vec![0.0; replicas * n], vec![0.0; replicas]);
+                system.energy_force_many(&x[..replicas * n], &mut force, &mut energy).unwrap();
+                for (r, alone) in alone.iter().take(replicas).enumerate() {
+                    assert_eq!(force[r * n..(r + 1) * n], alone.0, "p = {p}, n = {n}: replica {r} of {replicas}");
+                    assert_eq!(energy[r], alone.1);
+                }
+            }
+        }
+    }
+}
+
 /// A pass through another route than the force's: [F(x + hv) - F(x - hv)]/2h in f64 by plain sums, to the rounding of the f32
 /// kernel (forces of size 1 are off by less than 1e-5, see above, and enter twice).
 #[test]
@@ -223,10 +255,11 @@ fn what_cannot_be_made_is_refused_with_the_numbers() {
 fn instruction_sets_give_the_same_bits() {
     for (p, n) in [(2, 77), (3, 61)] {
         let system = SphericalPSpin::new(p, n, Streams::new(5), 0).unwrap();
-        let mut x = vec![0.0; n];
-        system.initial(Streams::new(5), 0, &mut x).unwrap();
+        // Sixteen in company and one alone.
+        let mut x = vec![0.0; 17 * n];
+        x.chunks_mut(n).enumerate().for_each(|(r, x)| system.initial(Streams::new(5), r as u64, x).unwrap());
         let run = |instructions| {
-            let mut force = vec![0.0; n];
+            let mut force = vec![0.0; 17 * n];
             let total = all(&system).contract_with(instructions, &x, &mut force);
             (total, force)
         };
