@@ -8,7 +8,7 @@ impl Contacts for JammingMlp {
     /// y_mu f - kappa for every training sample.
     fn gaps(&self, x: &[f64]) -> Result<Vec<f64>, Fault> {
         Fault::check_len("positions", self.dof(), x.len())?;
-        let outputs = self.outputs_on(x, &self.train.inputs);
+        let outputs = self.train_outputs(x);
         Ok(outputs.iter().zip(&self.train.labels).map(|(f, label)| self.gap(*f, *label)).collect())
     }
 }

@@ -4,6 +4,7 @@
 mod abilities;
 mod data;
 mod entry;
+mod pass;
 mod split;
 mod system;
 

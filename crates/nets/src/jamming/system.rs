@@ -1,5 +1,6 @@
 //! A perceptron with one output on real-valued inputs, asked for margins: a System with constraints.
 
+use super::pass::Pass;
 use crate::derivatives::curvature::{Matrix, Moving, Shared};
 use crate::jamming::entry::CITATIONS;
 use crate::labelled::Labelled;
@@ -27,6 +28,7 @@ pub struct JammingMlp {
     flat: bool,
     pub(super) train: Part,
     pub(super) test: Part,
+    pass: Pass,
     spaces: Mutex<Vec<Space>>,
 }
 
@@ -79,6 +81,7 @@ impl JammingMlp {
         Ok(Self {
             network: dense.network(),
             margin,
+            pass: Pass::new(&dense, &train.x),
             flat: !matches!(shape.loss, Loss::SoftHinge { .. }),
             train: Part::new(train)?,
             test: if test.is_empty() { Part::default() } else { Part::new(test)? },
@@ -174,6 +177,22 @@ impl JammingMlp {
         Ok((loss * scale, unmet))
     }
 
+    /// Energy, number of gaps below 0, and force [N] of the whole training set.
+    fn whole(&self, x: &[f64], force: &mut [f64]) -> Result<(f64, usize), Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        Fault::check_len("forces", self.dof(), force.len())?;
+        let scale = 1.0 / self.samples() as f64;
+        let of = |f: f64, sample: usize| {
+            let label = self.train.labels[sample];
+            let (mut slope, gap) = ([0.0], self.gap(f, label));
+            let loss = self.network.loss.sample(&[f], label.into(), &mut slope);
+            (loss, slope[0], gap < 0.0 || gap.is_nan())
+        };
+        let (loss, unmet) = self.pass.sums(x, of, force);
+        force.iter_mut().for_each(|f| *f *= scale);
+        Ok((loss * scale, unmet))
+    }
+
     pub(super) fn gap(&self, f: f64, label: u16) -> f64 {
         crate::loss::target(label) * f - self.margin
     }
@@ -187,12 +206,17 @@ impl JammingMlp {
         })
     }
 
+    /// Outputs f [P] on the training set.
+    pub(super) fn train_outputs(&self, x: &[f64]) -> Vec<f64> {
+        self.pass.outputs(x)
+    }
+
     /// Rows whose loss bends or slopes at x.
     pub(crate) fn active(&self, x: &[f64]) -> Part {
         if !self.flat {
             return Part { inputs: self.train.inputs.clone(), labels: self.train.labels.clone() };
         }
-        let (d, outputs) = (self.network.inputs(), self.outputs_on(x, &self.train.inputs));
+        let (d, outputs) = (self.network.inputs(), self.train_outputs(x));
         let mut part = Part::default();
         for ((f, input), &label) in outputs.iter().zip(self.train.inputs.chunks_exact(d)).zip(&self.train.labels) {
             let gap = self.gap(*f, label);
@@ -238,11 +262,11 @@ impl System for JammingMlp {
     }
 
     fn energy_force(&self, x: &[f64], force: &mut [f64]) -> Result<f64, Fault> {
-        Ok(self.mean(x, 0..self.samples(), force)?.0)
+        Ok(self.whole(x, force)?.0)
     }
 
     fn energy_force_violated(&self, x: &[f64], force: &mut [f64]) -> Result<(f64, Option<usize>), Fault> {
-        let (energy, unmet) = self.mean(x, 0..self.samples(), force)?;
+        let (energy, unmet) = self.whole(x, force)?;
         Ok((energy, Some(unmet)))
     }
 
