@@ -292,8 +292,9 @@ impl Totals {
             done += run.len();
             self.second.par_chunks_mut(GRAIN).enumerate().for_each(|(c, sums)| {
                 for tile in found {
-                    let part = &tile.sums.second[c * GRAIN..];
-                    sums.iter_mut().zip(part).for_each(|(s, x)| s.iter_mut().zip(x).for_each(|(s, x)| s.add(*x)));
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        sums.iter_mut().zip(tile.sums.parts(c * GRAIN + i)).for_each(|(s, x)| s.add(x));
+                    }
                 }
             });
             for tile in found {

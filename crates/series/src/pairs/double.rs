@@ -1,7 +1,7 @@
 //! Differences, squares and fourth powers in f64, exact to its rounding: relative error of a sum of n terms at most n 2^-53.
 
-use super::lines::{Number, threes};
-use super::{LANES, Sums, Work, number};
+use super::lines::{BLOCK, Bench, Number, fours as blocks};
+use super::{LANES, Sums, Work, add as add_parts, beginnings, number};
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 use std::ops::Range;
 
@@ -26,9 +26,8 @@ pub(super) fn compare_with<T: Copy + Into<f64>>(arch: Arch, rows: &[&[T]], fourt
     let (sums, packed) = (&mut work.sums, &mut work.bench.doubles);
     sums.clear(rows.len(), fourth);
     let wide = stretch(rows.len());
-    for (index, from) in (0..len).step_by(wide).enumerate() {
-        let part = from..len.min(from + wide);
-        one_stretch(arch, rows, part, index % 2 * LANES, packed, sums);
+    for (half, from) in beginnings(len, wide) {
+        one_stretch(arch, rows, from..len.min(from + wide), half, packed, sums);
     }
 }
 
@@ -38,7 +37,7 @@ pub(super) fn add_stretch<T: Copy + Into<f64>>(
     rows: &[&[T]],
     entries: Range<usize>,
     half: usize,
-    packed: &mut Vec<f64>,
+    packed: &mut Bench<f64>,
     sums: &mut Sums,
 ) {
     let wide = stretch(rows.len());
@@ -52,17 +51,12 @@ fn one_stretch<T: Copy + Into<f64>>(
     rows: &[&[T]],
     entries: Range<usize>,
     half: usize,
-    packed: &mut Vec<f64>,
+    packed: &mut Bench<f64>,
     sums: &mut Sums,
 ) {
     let (count, used, wide) = (rows.len(), entries.len(), stretch(rows.len()));
     let fourth = !sums.fourth.is_empty();
-    // One more row of zeros, and up to two to make threes or twos.
-    let size = (count + 1).next_multiple_of(if fourth { 2 } else { 3 }) * wide;
-    if packed.len() != size {
-        packed.clear();
-        packed.resize(size, 0.0);
-    }
+    let packed = packed.rows(count, wide);
     // The rest of a short stretch is zero in all rows: it adds nothing.
     let whole = used.next_multiple_of(LINE);
     for (row, out) in rows.iter().zip(packed.chunks_exact_mut(wide)) {
@@ -105,6 +99,12 @@ impl<'a> Stretch<'a> {
     fn row(&self, i: usize) -> &'a [f64] {
         &self.packed[i * self.wide..i * self.wide + self.whole]
     }
+
+    /// Four rows.
+    #[inline(always)]
+    fn block(&self, b: usize) -> [&'a [f64]; BLOCK] {
+        [self.row(BLOCK * b), self.row(BLOCK * b + 1), self.row(BLOCK * b + 2), self.row(BLOCK * b + 3)]
+    }
 }
 
 /// d^2 alone.
@@ -118,15 +118,15 @@ impl WithSimd for Second<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let s = self.0;
-        for b in 0..(s.count + 1).div_ceil(3) {
+        for b in 0..(s.count + 1).div_ceil(BLOCK) {
             for a in 0..=b {
-                let left = [s.row(3 * a), s.row(3 * a + 1), s.row(3 * a + 2)];
-                let right = [s.row(3 * b), s.row(3 * b + 1), s.row(3 * b + 2)];
-                let second = threes::<S, f64>(simd, left, right);
+                let left = s.block(a);
+                let right = s.block(b);
+                let second = blocks::<S, f64>(simd, left, right);
                 for (i, row) in second.iter().enumerate() {
                     for (j, sum) in row.iter().enumerate() {
-                        if let Some(at) = number(s.count, 3 * a + i, 3 * b + j) {
-                            s.sums.add(at, s.half, f64::parts(sum));
+                        if let Some(at) = number(s.count, BLOCK * a + i, BLOCK * b + j) {
+                            add_parts(&mut s.sums.second[s.half][at], f64::parts(sum));
                         }
                     }
                 }
@@ -148,7 +148,7 @@ impl NullaryFnOnce for Both<'_> {
                 for i in 0..2 {
                     for j in 0..2 {
                         if let Some(at) = number(s.count, 2 * a + i, 2 * b + j) {
-                            s.sums.add(at, s.half, second[i][j]);
+                            add_parts(&mut s.sums.second[s.half][at], second[i][j]);
                             let f = fourth[i][j];
                             s.sums.fourth[at] += (f[0] + f[2]) + (f[1] + f[3]);
                         }

@@ -1,4 +1,4 @@
-//! Lines of 64 bytes, as one register or several, and three rows of them against three.
+//! Lines of 64 bytes, as one register or several, four rows of them against four, and memory for them.
 
 use super::LANES;
 use pulp::{Scalar, Simd};
@@ -86,46 +86,96 @@ fn parts_of_eight(line: &[f64; 8]) -> [f64; LANES] {
     [line[0] + line[4], line[1] + line[5], line[2] + line[6], line[3] + line[7]]
 }
 
-/// Three rows against three: nine lines of sums of d^2, each lane in the order of the rows. Rows are whole lines.
+/// Rows that are compared with rows at once.
+pub(super) const BLOCK: usize = 4;
+
+/// Four rows against four: sixteen lines of sums of d^2, each lane in the order of the rows. Rows are whole lines.
 #[inline(always)]
-pub(super) fn threes<S: Simd, X: Number>(simd: S, left: [&[X]; 3], right: [&[X]; 3]) -> [[X::Line; 3]; 3] {
+pub(super) fn fours<S: Simd, X: Number>(
+    simd: S,
+    left: [&[X]; BLOCK],
+    right: [&[X]; BLOCK],
+) -> [[X::Line; BLOCK]; BLOCK] {
+    let mut out = [[X::ZEROS; BLOCK]; BLOCK];
     match X::registers_of_line::<S>() {
-        1 => wide::<S, X, 1>(simd, left, right),
-        2 => wide::<S, X, 2>(simd, left, right),
-        4 => wide::<S, X, 4>(simd, left, right),
-        _ if X::LINE == 16 => wide::<Scalar, X, 16>(Scalar, left, right),
-        _ => wide::<Scalar, X, 8>(Scalar, left, right),
+        1 => tile::<S, X, 1, 4>(simd, left, right, 0, &mut out),
+        // Sixteen registers: eight sums.
+        2 => {
+            tile::<S, X, 2, 2>(simd, left, [right[0], right[1]], 0, &mut out);
+            tile::<S, X, 2, 2>(simd, left, [right[2], right[3]], 2, &mut out);
+        }
+        4 => tile::<S, X, 4, 4>(simd, left, right, 0, &mut out),
+        _ if X::LINE == 16 => tile::<Scalar, X, 16, 4>(Scalar, left, right, 0, &mut out),
+        _ => tile::<Scalar, X, 8, 4>(Scalar, left, right, 0, &mut out),
     }
+    out
 }
 
-/// A line is G registers; the G-th parts of all lines are added up one after the other, so that nine sums stay in registers.
+/// Four rows against N, the columns `at..at + N` of `out`. A line is G registers; the G-th parts of all lines are added up one after the
+/// other, so that the sums stay in registers.
 #[inline(always)]
-fn wide<S: Simd, X: Number, const G: usize>(simd: S, left: [&[X]; 3], right: [&[X]; 3]) -> [[X::Line; 3]; 3] {
-    let mut out = [[X::ZEROS; 3]; 3];
-    let [a, b, c] = left;
-    let [p, q, r] = right;
-    let (a, b, c) = (lines::<S, X, G>(a), lines::<S, X, G>(b), lines::<S, X, G>(c));
-    let (p, q, r) = (lines::<S, X, G>(p), lines::<S, X, G>(q), lines::<S, X, G>(r));
+fn tile<S: Simd, X: Number, const G: usize, const N: usize>(
+    simd: S,
+    left: [&[X]; BLOCK],
+    right: [&[X]; N],
+    at: usize,
+    out: &mut [[X::Line; BLOCK]; BLOCK],
+) {
+    // Plain indices and names: arrays that go through closures are not kept in registers.
+    let [a, b, c, d] = left;
+    let (a, b, c, d) = (lines::<S, X, G>(a), lines::<S, X, G>(b), lines::<S, X, G>(c), lines::<S, X, G>(d));
+    let mut columns = [a; N];
+    for j in 0..N {
+        columns[j] = &lines::<S, X, G>(right[j])[..a.len()];
+    }
     for g in 0..G {
-        let mut sums = [[X::zero(simd); 3]; 3];
-        for (((((a, b), c), p), q), r) in a.iter().zip(b).zip(c).zip(p).zip(q).zip(r) {
-            let (x, y) = ([a[g], b[g], c[g]], [p[g], q[g], r[g]]);
-            for i in 0..3 {
-                for j in 0..3 {
-                    sums[i][j] = X::square_add(simd, X::subtract(simd, x[i], y[j]), sums[i][j]);
+        let mut sums = [[X::zero(simd); N]; BLOCK];
+        for (l, (((a, b), c), d)) in a.iter().zip(b).zip(c).zip(d).enumerate() {
+            let x = [a[g], b[g], c[g], d[g]];
+            for j in 0..N {
+                let y = columns[j][l][g];
+                for i in 0..BLOCK {
+                    sums[i][j] = X::square_add(simd, X::subtract(simd, x[i], y), sums[i][j]);
                 }
             }
         }
-        for i in 0..3 {
-            for j in 0..3 {
-                X::registers_mut::<S>(out[i][j].as_mut())[g] = sums[i][j];
+        for i in 0..BLOCK {
+            for j in 0..N {
+                X::registers_mut::<S>(out[i][at + j].as_mut())[g] = sums[i][j];
             }
         }
     }
-    out
 }
 
 #[inline(always)]
 fn lines<S: Simd, X: Number, const G: usize>(row: &[X]) -> &[[X::Register<S>; G]] {
     X::registers::<S>(row).as_chunks::<G>().0
+}
+
+/// Memory to work in, whose numbers begin at the edge of a line: registers that straddle lines cost twice.
+#[derive(Debug)]
+pub(super) struct Bench<X> {
+    memory: Vec<X>,
+    /// Rows that are in use, and numbers of a row.
+    shape: (usize, usize),
+}
+
+impl<X> Default for Bench<X> {
+    fn default() -> Self {
+        Self { memory: Vec::new(), shape: (0, 0) }
+    }
+}
+
+impl<X: Number> Bench<X> {
+    /// `count` rows of so many numbers, with whatever was left in them, and behind them rows of zeros, at least one, to whole blocks.
+    pub(super) fn rows(&mut self, count: usize, wide: usize) -> &mut [X] {
+        let size = (count + 1).next_multiple_of(BLOCK) * wide;
+        if self.shape != (count, wide) {
+            self.memory.clear();
+            self.memory.resize(size + X::LINE, X::default());
+            self.shape = (count, wide);
+        }
+        let edge = self.memory.as_ptr().align_offset(size_of::<X::Line>()).min(X::LINE);
+        &mut self.memory[edge..edge + size]
+    }
 }

@@ -11,8 +11,8 @@
 //! again in f64, so what is lost is below 2^-30 of the sum. Rows that are the same, bit by bit, as the one before are known
 //! to be, and their differences are zero.
 
-use super::lines::{Number, threes};
-use super::{Bench, LANES, Sums, Work, double, number};
+use super::lines::{BLOCK, Number, fours};
+use super::{Bench, LANES, Work, add, beginnings, double, number};
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 /// Entries of a line.
@@ -40,16 +40,10 @@ pub(super) fn compare_with(arch: Arch, rows: &[&[f32]], work: &mut Work) {
     let Work { sums, bench: Bench { singles: packed, doubles } } = work;
     sums.clear(count, false);
     let wide = stretch(count);
-    // One more row of zeros, and up to two to make threes.
-    let size = (count + 1).next_multiple_of(3) * wide;
-    if packed.len() != size {
-        packed.clear();
-        packed.resize(size, 0.0);
-    }
-    let mut classes = vec![usize::MAX; (count + 1).next_multiple_of(3)];
-    for (index, from) in (0..len).step_by(wide).enumerate() {
+    let packed = packed.rows(count, wide);
+    let mut classes = vec![usize::MAX; packed.len() / wide];
+    for (half, from) in beginnings(len, wide) {
         let used = wide.min(len - from);
-        let half = index % 2 * LANES;
         let top = arch.dispatch(Pack { rows, from, used, packed, wide });
         if top >= HUGE {
             double::add_stretch(arch, rows, from..from + used, half, doubles, sums);
@@ -60,7 +54,7 @@ pub(super) fn compare_with(arch: Arch, rows: &[&[f32]], work: &mut Work) {
             classes[s] = if same { classes[s - 1] } else { s };
         }
         let whole = used.next_multiple_of(LINE);
-        arch.dispatch(Stretch { packed, wide, whole, classes: &classes, count, half, sums });
+        arch.dispatch(Stretch { packed, wide, whole, classes: &classes, count, sums: &mut sums.second[half] });
     }
 }
 
@@ -83,17 +77,28 @@ impl NullaryFnOnce for Pack<'_> {
     #[inline(always)]
     fn call(self) -> u32 {
         let mut top = [0_u32; LINE];
-        let used = self.used;
+        let whole = self.used.next_multiple_of(LINE);
+        // Loops, not closures: what is a function of its own has not the instructions of the caller.
         for (row, out) in self.rows.iter().zip(self.packed.chunks_exact_mut(self.wide)) {
-            out[..used].copy_from_slice(&row[self.from..self.from + used]);
-            out[used..used.next_multiple_of(LINE)].fill(0.0);
-            for line in out[..used.next_multiple_of(LINE)].as_chunks::<LINE>().0 {
+            let (lines, rest) = row[self.from..self.from + self.used].as_chunks::<LINE>();
+            for (line, out) in lines.iter().zip(out.as_chunks_mut::<LINE>().0) {
                 for l in 0..LINE {
                     top[l] = top[l].max(line[l].to_bits() & 0x7fff_ffff);
+                    out[l] = line[l];
                 }
             }
+            let tail = &mut out[lines.len() * LINE..whole];
+            tail.fill(0.0);
+            for (l, x) in rest.iter().enumerate() {
+                top[l] = top[l].max(x.to_bits() & 0x7fff_ffff);
+                tail[l] = *x;
+            }
         }
-        top.into_iter().fold(0, u32::max)
+        let mut most = 0;
+        for bits in top {
+            most = most.max(bits);
+        }
+        most
     }
 }
 
@@ -105,14 +110,19 @@ struct Stretch<'a> {
     /// Rows of one class are the same bit by bit.
     classes: &'a [usize],
     count: usize,
-    half: usize,
-    sums: &'a mut Sums,
+    sums: &'a mut [[f64; LANES]],
 }
 
 impl<'a> Stretch<'a> {
     #[inline(always)]
     fn row(&self, i: usize) -> &'a [f32] {
         &self.packed[i * self.wide..i * self.wide + self.whole]
+    }
+
+    /// Four rows.
+    #[inline(always)]
+    fn block(&self, b: usize) -> [&'a [f32]; BLOCK] {
+        [self.row(BLOCK * b), self.row(BLOCK * b + 1), self.row(BLOCK * b + 2), self.row(BLOCK * b + 3)]
     }
 }
 
@@ -121,23 +131,33 @@ impl WithSimd for Stretch<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        for b in 0..(self.count + 1).div_ceil(3) {
+        for b in 0..(self.count + 1).div_ceil(BLOCK) {
             for a in 0..=b {
-                if self.classes[3 * a] == self.classes[3 * b + 2] {
+                if self.classes[BLOCK * a] == self.classes[BLOCK * b + BLOCK - 1] {
                     continue;
                 }
-                let left = [self.row(3 * a), self.row(3 * a + 1), self.row(3 * a + 2)];
-                let right = [self.row(3 * b), self.row(3 * b + 1), self.row(3 * b + 2)];
-                let second = threes::<S, f32>(simd, left, right);
-                for i in 0..3 {
-                    for j in 0..3 {
-                        let (k, t) = (3 * a + i, 3 * b + j);
-                        let Some(at) = number(self.count, k, t) else { continue };
-                        let mut parts = f32::parts(&second[i][j]);
-                        if (parts[0] + parts[1]) + (parts[2] + parts[3]) < TINY && self.classes[k] != self.classes[t] {
-                            parts = double::parts(left[i], right[j]);
+                let left = self.block(a);
+                let right = self.block(b);
+                let second = fours::<S, f32>(simd, left, right);
+                let mut parts = [[[0.0; LANES]; BLOCK]; BLOCK];
+                let mut least = [f64::INFINITY; LANES];
+                for j in 0..BLOCK {
+                    for i in 0..BLOCK {
+                        parts[j][i] = f32::parts(&second[i][j]);
+                        for l in 0..LANES {
+                            least[l] = if parts[j][i][l] < least[l] { parts[j][i][l] } else { least[l] };
                         }
-                        self.sums.add(at, self.half, parts);
+                    }
+                }
+                let small = least[0] < TINY || least[1] < TINY || least[2] < TINY || least[3] < TINY;
+                for j in 0..BLOCK {
+                    for i in 0..BLOCK {
+                        let (k, t) = (BLOCK * a + i, BLOCK * b + j);
+                        let Some(at) = number(self.count, k, t) else { continue };
+                        let p = parts[j][i];
+                        let small = small && (p[0] + p[1]) + (p[2] + p[3]) < TINY && self.classes[k] != self.classes[t];
+                        let parts = if small { double::parts(left[i], right[j]) } else { p };
+                        add(&mut self.sums[at], parts);
                     }
                 }
             }
