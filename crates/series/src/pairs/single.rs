@@ -13,7 +13,7 @@
 
 use super::lines::{BLOCK, Number, fours};
 use super::{Bench, LANES, Work, add, beginnings, double, number};
-use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
 
 /// Entries of a line.
 const LINE: usize = <f32 as Number>::LINE;
@@ -71,32 +71,29 @@ struct Pack<'a> {
     wide: usize,
 }
 
-impl NullaryFnOnce for Pack<'_> {
+impl WithSimd for Pack<'_> {
     type Output = u32;
 
     #[inline(always)]
-    fn call(self) -> u32 {
-        let mut top = [0_u32; LINE];
+    fn with_simd<S: Simd>(self, simd: S) -> u32 {
         let whole = self.used.next_multiple_of(LINE);
-        // Loops, not closures: what is a function of its own has not the instructions of the caller.
+        let (size, mut top, mut most) = (simd.splat_u32s(0x7fff_ffff), simd.splat_u32s(0), 0);
         for (row, out) in self.rows.iter().zip(self.packed.chunks_exact_mut(self.wide)) {
-            let (lines, rest) = row[self.from..self.from + self.used].as_chunks::<LINE>();
-            for (line, out) in lines.iter().zip(out.as_chunks_mut::<LINE>().0) {
-                for l in 0..LINE {
-                    top[l] = top[l].max(line[l].to_bits() & 0x7fff_ffff);
-                    out[l] = line[l];
-                }
+            let out = &mut pulp::bytemuck::cast_slice_mut(out)[..whole];
+            out[self.used..].fill(0);
+            let (many, rest) = S::as_simd_u32s(&bits(row)[self.from..self.from + self.used]);
+            let (out, out_rest) = S::as_mut_simd_u32s(&mut out[..self.used]);
+            for (x, out) in many.iter().zip(out) {
+                top = simd.max_u32s(top, simd.and_u32s(*x, size));
+                *out = *x;
             }
-            let tail = &mut out[lines.len() * LINE..whole];
-            tail.fill(0.0);
-            for (l, x) in rest.iter().enumerate() {
-                top[l] = top[l].max(x.to_bits() & 0x7fff_ffff);
-                tail[l] = *x;
+            for (x, out) in rest.iter().zip(out_rest) {
+                most = most.max(x & 0x7fff_ffff);
+                *out = *x;
             }
         }
-        let mut most = 0;
-        for bits in top {
-            most = most.max(bits);
+        for lane in pulp::bytemuck::cast_slice(&[top]) {
+            most = most.max(*lane);
         }
         most
     }
