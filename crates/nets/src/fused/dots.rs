@@ -126,7 +126,12 @@ unsafe fn tile<S: Simd, T: Real, const M: usize, const N: usize>(
 /// Largest side of a tile.
 #[inline(always)]
 fn most<S: Simd>(_simd: S) -> usize {
-    if S::REGISTER_COUNT >= 32 { 5 } else { 3 }
+    match (S::F32_LANES, S::REGISTER_COUNT) {
+        // Without vectors there is a single kind of tile: nobody waits for that but the compiler.
+        (1, _) => 1,
+        (_, 32..) => 5,
+        _ => 3,
+    }
 }
 
 #[inline(always)]
@@ -147,8 +152,8 @@ unsafe fn strip<S: Simd, T: Real, const M: usize>(
             match n {
                 5 if S::REGISTER_COUNT >= 32 => tile::<S, T, M, 5>(simd, a, b, vectors, to, columns),
                 4 if S::REGISTER_COUNT >= 32 => tile::<S, T, M, 4>(simd, a, b, vectors, to, columns),
-                3 => tile::<S, T, M, 3>(simd, a, b, vectors, to, columns),
-                2 => tile::<S, T, M, 2>(simd, a, b, vectors, to, columns),
+                3 if S::F32_LANES > 1 => tile::<S, T, M, 3>(simd, a, b, vectors, to, columns),
+                2 if S::F32_LANES > 1 => tile::<S, T, M, 2>(simd, a, b, vectors, to, columns),
                 _ => tile::<S, T, M, 1>(simd, a, b, vectors, to, columns),
             }
             (j, tiles) = (j + n, tiles - 1);
@@ -179,8 +184,8 @@ pub(super) unsafe fn dots<S: Simd, T: Real>(
             match m {
                 5 if S::REGISTER_COUNT >= 32 => strip::<S, T, 5>(simd, a, b, vectors, to),
                 4 if S::REGISTER_COUNT >= 32 => strip::<S, T, 4>(simd, a, b, vectors, to),
-                3 => strip::<S, T, 3>(simd, a, b, vectors, to),
-                2 => strip::<S, T, 2>(simd, a, b, vectors, to),
+                3 if S::F32_LANES > 1 => strip::<S, T, 3>(simd, a, b, vectors, to),
+                2 if S::F32_LANES > 1 => strip::<S, T, 2>(simd, a, b, vectors, to),
                 _ => strip::<S, T, 1>(simd, a, b, vectors, to),
             }
             (i, tiles) = (i + m, tiles - 1);

@@ -172,17 +172,19 @@ unsafe fn strip<S: Simd, T: Real, D: Depths, R: Rows<T>, F: Finish<S, T>, const 
     columns: usize,
 ) {
     let mut i = rows.start;
+    // Without vectors there is a single kind of tile: nobody waits for that but the compiler.
+    let plain = T::lanes(simd) == 1;
     // SAFETY: rows and columns stay inside what the caller of `sweep` vouches for.
     unsafe {
-        while i + 6 <= rows.end {
+        while !plain && i + 6 <= rows.end {
             tile::<S, T, D, R, F, 6, N>(simd, depth, left, right, finish, (i, j), columns);
             i += 6;
         }
-        if i + 4 <= rows.end {
+        if !plain && i + 4 <= rows.end {
             tile::<S, T, D, R, F, 4, N>(simd, depth, left, right, finish, (i, j), columns);
             i += 4;
         }
-        while i + 2 <= rows.end {
+        while !plain && i + 2 <= rows.end {
             tile::<S, T, D, R, F, 2, N>(simd, depth, left, right, finish, (i, j), columns);
             i += 2;
         }
@@ -228,7 +230,7 @@ pub(crate) unsafe fn sweep<S: Simd, T: Real, D: Depths, R: Rows<T>, F: Finish<S,
             } else if S::REGISTER_COUNT >= 32 && vectors == 3 {
                 strip::<S, T, D, R, F, 3>(simd, rows.clone(), depth, left, right, finish, j, width);
                 j += 3 * lanes;
-            } else if vectors >= 2 {
+            } else if lanes > 1 && vectors >= 2 {
                 strip::<S, T, D, R, F, 2>(simd, rows.clone(), depth, left, right, finish, j, width);
                 j += 2 * lanes;
             } else {
