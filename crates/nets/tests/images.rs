@@ -1,25 +1,16 @@
 //! ResNet-18 and the plain CNN: parameter counts, PyTorch's numbers in float64 (`cross/make_images.py` made them), running
 //! statistics, native Steppers.
 
+mod common;
+
+use common::{distance, formula, pytorch};
 use glasslab_core::*;
 use glasslab_nets::data::Images;
 use glasslab_nets::*;
-use safetensors::SafeTensors;
-use std::path::Path;
 use std::sync::Arc;
 
 const SAMPLES: usize = 24;
 const BATCH: usize = 10;
-
-/// Pixels and labels by the formula of the script.
-fn formula(samples: usize, side: usize, classes: usize) -> Training {
-    let mut images = Images::default();
-    let pixels = 0..(samples * 3 * side * side) as u32;
-    images.pixels = pixels.map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    images.labels = (0..samples).map(|i| (i * 7 % classes) as u16).collect();
-    let data = DataSet::new("formula", [3, side, side], classes, 255.0, None, images, Images::default()).unwrap();
-    Training::new(Arc::new(data), TrainingChoice::default(), Streams::new(0)).unwrap()
-}
 
 /// Name, network, rate of the 50 steps.
 fn cases() -> [(&'static str, Arc<Trained>, f64); 3] {
@@ -28,12 +19,6 @@ fn cases() -> [(&'static str, Arc<Trained>, f64); 3] {
         ("cifar", Arc::new(resnet18(Stem::Cifar, 2, formula(SAMPLES, 16, 10)).unwrap()), 0.01),
         ("cnn", Arc::new(cnn(6, formula(SAMPLES, 20, 10)).unwrap()), 1.0),
     ]
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let off: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-    (sum::dot(&off, &off) / sum::dot(b, b)).sqrt()
 }
 
 /// 11,227,812 for 100 classes in the notes on the paper's code; 11,689,512 for 1000 is torchvision's own count. The CIFAR stem has
@@ -63,13 +48,9 @@ fn job(method: Method, replicas: std::ops::Range<u64>, precision: Precision) -> 
 /// running statistics to 1e-8; there, loss and noise moments in evaluation mode to 1e-8.
 #[test]
 fn derivatives_steps_and_running_statistics_match_pytorch() {
-    let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cross/images.safetensors")).unwrap();
-    let all = SafeTensors::deserialize(&bytes).unwrap();
+    let numbers = pytorch();
     for (name, system, rate) in cases() {
-        let get = |what: &str| -> Vec<f64> {
-            let tensor = all.tensor(&format!("{name}/{what}")).unwrap();
-            tensor.data().chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
-        };
+        let get = |what: &str| numbers(name, what);
         let mut x = get("initial");
         let mut force = vec![0.0; x.len()];
         let energy = system.energy_force(&x, &mut force).unwrap();

@@ -1,23 +1,15 @@
 //! Starts from weights in safetensors files: PyTorch's export, every network of the registry, and files that do not fit.
 
+mod common;
+
+use common::{distance, formula, pytorch};
 use glasslab_core::parameter::Build;
 use glasslab_core::*;
-use glasslab_nets::data::Images;
 use glasslab_nets::*;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Pixels and labels by the formula of `cross/make_images.py`.
-fn formula(samples: usize, side: usize, classes: usize) -> Training {
-    let mut images = Images::default();
-    let pixels = 0..(samples * 3 * side * side) as u32;
-    images.pixels = pixels.map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    images.labels = (0..samples).map(|i| (i * 7 % classes) as u16).collect();
-    let data = DataSet::new("formula", [3, side, side], classes, 255.0, None, images, Images::default()).unwrap();
-    Training::new(Arc::new(data), TrainingChoice::default(), Streams::new(0)).unwrap()
-}
 
 fn narrow() -> Trained {
     resnet18(Stem::Cifar, 2, formula(24, 16, 10)).unwrap()
@@ -53,22 +45,12 @@ fn tensors(system: &dyn System, kind: Dtype, value: impl Fn(usize) -> f64) -> Te
     blocks.map(|b| (b.name.clone(), kind, b.shape.clone(), bytes(&b))).collect()
 }
 
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let off: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-    (sum::dot(&off, &off) / sum::dot(b, b)).sqrt()
-}
-
 /// The state of PyTorch's network after 50 steps: weights and running statistics to 1e-12, the loss in evaluation mode to 1e-10;
 /// native Steppers of both precisions start there, in all replicas.
 #[test]
 fn the_export_of_pytorch_is_where_a_run_starts() {
-    let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cross/images.safetensors")).unwrap();
-    let all = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let get = |what: &str| -> Vec<f64> {
-        let tensor = all.tensor(&format!("cifar/{what}")).unwrap();
-        tensor.data().chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
-    };
+    let numbers = pytorch();
+    let get = |what: &str| numbers("cifar", what);
     let system = Arc::new(narrow().with_weights(&exported()).unwrap());
     let mut x = vec![0.0; system.dof()];
     system.initial(Streams::new(9), 3, &mut x).unwrap();

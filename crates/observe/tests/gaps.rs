@@ -1,5 +1,8 @@
 //! The observer of gaps: known numbers and sizes, save and load, nothing for Systems without constraints.
 
+mod common;
+
+use common::Ruler;
 use glasslab_core::*;
 use glasslab_observe::Gaps;
 use std::sync::Arc;
@@ -34,61 +37,19 @@ impl Contacts for Bounds {
     }
 }
 
-/// Two replicas, x = 0.95, 0.55, 1, 1.35 plus 0.1 a step (and 0.1 r): they pass 1 one after the other; replica 1 has diverged from step 3 on.
-struct Ruler {
-    step: u64,
-    x: Vec<f64>,
-}
-
-impl Ruler {
-    fn at(step: u64) -> Self {
-        let place = |r: usize, i: usize| [0.95, 0.55, 1.0, 1.35][i] + 0.1 * (step as f64 + r as f64);
-        Self { step, x: (0..8).map(|k| place(k / 4, k % 4)).collect() }
-    }
-}
-
-impl Stepper for Ruler {
-    fn replicas(&self) -> usize {
-        2
-    }
-    fn dof(&self) -> usize {
-        4
-    }
-    fn clock(&self) -> Clock {
-        Clock { step: self.step, time: self.step as f64, epochs: None }
-    }
-    fn time_at(&self, step: u64) -> f64 {
-        step as f64
-    }
-    fn advance(&mut self, steps: u64) -> Result<(), Fault> {
-        *self = Self::at(self.step + steps);
-        Ok(())
-    }
-    fn positions(&self, replica: usize) -> Slice<'_> {
-        Slice::F64(&self.x[4 * replica..4 * replica + 4])
-    }
-    fn stop(&self, replica: usize) -> Option<Stop> {
-        (replica == 1 && self.step >= 3).then_some(Stop::Diverged { step: 3 })
-    }
-    fn save(&self) -> State {
-        State::default()
-    }
-    fn load(&mut self, _: &State) -> Result<(), Fault> {
-        Ok(())
-    }
-    fn work(&self) -> Work {
-        Work::default()
-    }
+/// x = 0.95, 0.55, 1, 1.35 plus 0.1 a step (and 0.1 r): they pass 1 one after the other; replica 1 diverges at step 3.
+fn ruler(step: u64) -> Ruler {
+    Ruler::at(step, |step, r, i| [0.95, 0.55, 1.0, 1.35][i] + 0.1 * (step as f64 + r as f64), 3)
 }
 
 #[test]
 fn violated_constraints_are_counted_and_sizes_binned() {
     let systems: Vec<Arc<dyn System>> = vec![Arc::new(Bounds { bare: false })];
     let schedule = || Schedule::at(vec![0, 2, 6]);
-    let mut run = Ruler::at(0);
+    let mut run = ruler(0);
     let mut gaps = Gaps::new(schedule(), &View::new(&run, &systems)).unwrap();
     for step in [0, 2, 6] {
-        run = Ruler::at(step);
+        run = ruler(step);
         // In the middle, as after an interruption.
         if step == 2 {
             let mut fresh = Gaps::new(schedule(), &View::new(&run, &systems)).unwrap();

@@ -1,5 +1,8 @@
 //! Observers of particles: the scattering function of known displacements, the energy of known minima, save and load.
 
+mod common;
+
+use common::Ruler;
 use glasslab_core::*;
 use glasslab_observe::{Energies, Inherent, Scattering};
 use std::sync::Arc;
@@ -35,51 +38,9 @@ impl System for Wells {
     }
 }
 
-/// Two replicas that move by known amounts: x_i(step) = start + i/10 + step (r + 1)/10; replica 1 diverges at step 6.
-struct Ruler {
-    step: u64,
-    x: Vec<f64>,
-}
-
-impl Ruler {
-    fn at(step: u64) -> Self {
-        let place = |r: usize, i: usize| 0.3 + i as f64 / 10.0 + step as f64 * (r + 1) as f64 / 10.0;
-        Self { step, x: (0..8).map(|k| place(k / 4, k % 4)).collect() }
-    }
-}
-
-impl Stepper for Ruler {
-    fn replicas(&self) -> usize {
-        2
-    }
-    fn dof(&self) -> usize {
-        4
-    }
-    fn clock(&self) -> Clock {
-        Clock { step: self.step, time: self.step as f64, epochs: None }
-    }
-    fn time_at(&self, step: u64) -> f64 {
-        step as f64
-    }
-    fn advance(&mut self, steps: u64) -> Result<(), Fault> {
-        *self = Self::at(self.step + steps);
-        Ok(())
-    }
-    fn positions(&self, replica: usize) -> Slice<'_> {
-        Slice::F64(&self.x[replica * 4..][..4])
-    }
-    fn stop(&self, replica: usize) -> Option<Stop> {
-        (replica == 1 && self.step >= 6).then_some(Stop::Diverged { step: 6 })
-    }
-    fn save(&self) -> State {
-        State::default()
-    }
-    fn load(&mut self, _: &State) -> Result<(), Fault> {
-        Ok(())
-    }
-    fn work(&self) -> Work {
-        Work::default()
-    }
+/// x_i(step) = 0.3 + i/10 + step (r + 1)/10; replica 1 diverges at step 6.
+fn ruler(step: u64) -> Ruler {
+    Ruler::at(step, |step, r, i| 0.3 + i as f64 / 10.0 + step as f64 * (r + 1) as f64 / 10.0, 6)
 }
 
 fn systems(known: bool) -> Vec<Arc<dyn System>> {
@@ -89,7 +50,7 @@ fn systems(known: bool) -> Vec<Arc<dyn System>> {
 fn watch(observer: &mut dyn Observer, from: u64, to: u64, systems: &[Arc<dyn System>]) {
     let schedule = observer.schedule().clone();
     for step in (from..=to).filter(|s| schedule.contains(*s)) {
-        observer.observe(&View::new(&Ruler::at(step), systems)).unwrap();
+        observer.observe(&View::new(&ruler(step), systems)).unwrap();
     }
 }
 
@@ -98,14 +59,14 @@ fn watch(observer: &mut dyn Observer, from: u64, to: u64, systems: &[Arc<dyn Sys
 #[test]
 fn scattering_is_the_mean_cosine() {
     let (systems, waiting, lags) = (systems(true), Schedule::at(vec![0, 2]), Schedule::at(vec![1, 3, 7]));
-    let make = || Scattering::new(&waiting, &lags, 9, &View::new(&Ruler::at(0), &systems)).expect("a wave number");
+    let make = || Scattering::new(&waiting, &lags, 9, &View::new(&ruler(0), &systems)).expect("a wave number");
     let mut whole = make();
     watch(&mut whole, 0, 3, &systems);
     let mut resumed = make();
     resumed.load(&whole.save()).unwrap();
     watch(&mut whole, 4, 9, &systems);
     watch(&mut resumed, 4, 9, &systems);
-    let ruler = Ruler::at(9);
+    let ruler = ruler(9);
     let view = View::new(&ruler, &systems);
     let (data, again) = (whole.records(&view), resumed.records(&view));
     assert_eq!(format!("{data:?}"), format!("{again:?}"));
@@ -133,12 +94,12 @@ fn scattering_is_the_mean_cosine() {
 #[test]
 fn inherent_energies_are_those_of_the_minima() {
     let (systems, waiting) = (systems(true), Schedule::at(vec![0, 4, 8]));
-    let start = Ruler::at(0);
+    let start = ruler(0);
     let mut inherent = Inherent::new(&waiting, 8, &View::new(&start, &systems)).unwrap();
     let mut energies = Energies::new(waiting.clone(), &View::new(&start, &systems));
     watch(&mut inherent, 0, 8, &systems);
     watch(&mut energies, 0, 8, &systems);
-    let end = Ruler::at(8);
+    let end = ruler(8);
     let view = View::new(&end, &systems);
     let found = inherent.records(&view).get("inherent_energy").unwrap().floats().unwrap();
     for (r, row) in found.chunks(3).enumerate() {

@@ -1,4 +1,4 @@
-//! Seeded mutations of good files of every format, and of tables: no panic, no endless loop, little memory.
+//! Seeded mutations of good files of every format, of tables, and of indexes of shards: no panic, no endless loop, little memory.
 
 mod common;
 
@@ -117,6 +117,51 @@ fn mutate_tables(rounds: u64) {
     assert!(refused > rounds / 4 && read > 0, "{read} read, {refused} refused");
 }
 
+/// The same for the index of the shards of one checkpoint of three.
+fn mutate_indexes(rounds: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let index = r#"{"metadata":{"total_size":160},"weight_map":{"a":"x-1.safetensors","b":"x-2.safetensors"}}"#;
+    let name = "model.safetensors.index.json";
+    for step in 0..3 {
+        let folder = dir.path().join(format!("step{step}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        common::write(&folder.join("x-1.safetensors"), &vec![("a", normal_f32(30))]);
+        common::write(&folder.join("x-2.safetensors"), &vec![("b", normal_f32(10))]);
+        std::fs::write(folder.join(name), index).unwrap();
+    }
+    let run = || analyse(&[dir.path().to_owned()], &Options { memory: 256 << 20, ..Options::default() }, &());
+    assert_eq!(run().unwrap().summary.tensors, 2, "the index as it is");
+    let (mut read, mut refused) = (0_u64, 0_u64);
+    for round in 0..rounds {
+        let mut rng = glasslab_core::Streams::new(13).stream("fuzz", 0, round);
+        let mut pick = |n: usize| (rand_core::Rng::next_u64(&mut rng) % n.max(1) as u64) as usize;
+        let mut bytes = index.as_bytes().to_vec();
+        for _ in 0..1 + pick(3) {
+            let at = pick(bytes.len());
+            match pick(5) {
+                0 if !bytes.is_empty() => bytes[at] = b"\"{}[]:,09a/.\\\xff"[pick(14)],
+                1 => bytes.truncate(at),
+                2 => {
+                    let run = bytes[at..(at + pick(30)).min(bytes.len())].to_vec();
+                    let to = pick(bytes.len());
+                    bytes.splice(to..to, run);
+                }
+                3 => drop(bytes.splice(at..at, [&b"../"[..], b"/etc/", b"null", b"1e999", b"[[[["][pick(5)].to_vec())),
+                _ => drop(bytes.drain(at..(at + pick(20)).min(bytes.len()))),
+            }
+        }
+        std::fs::write(dir.path().join("step1").join(name), &bytes).unwrap();
+        match run() {
+            Ok(_) => read += 1,
+            Err(error) => {
+                refused += 1;
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    assert!(refused > rounds / 4 && read > 0, "{read} read, {refused} refused");
+}
+
 fn normal_f32(n: usize) -> Vec<f32> {
     common::normal(n, 9, 9).iter().map(|&z| z as f32).collect()
 }
@@ -125,11 +170,13 @@ fn normal_f32(n: usize) -> Vec<f32> {
 fn mutated_files_are_read_or_refused() {
     mutate(300);
     mutate_tables(150);
+    mutate_indexes(150);
 }
 
 #[test]
-#[ignore = "slow: 18,000 mutated files, about three minutes"]
+#[ignore = "slow: 24,000 mutated files, about four minutes"]
 fn slow_mutated_files_are_read_or_refused() {
     mutate(12_000);
     mutate_tables(6_000);
+    mutate_indexes(6_000);
 }
