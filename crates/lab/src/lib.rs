@@ -30,6 +30,7 @@ pub mod series;
 mod series_page;
 mod spectrum;
 mod stability;
+mod study;
 mod summary;
 pub mod sweep;
 mod unstarted;

@@ -4,14 +4,14 @@ use super::plan::AdvisePlan;
 use crate::error::LabError;
 use crate::plane::{End, PlanePlan, RunResult, net};
 use crate::run::Watch;
+use crate::study::spread;
 use glasslab_core::{Fault, Streams};
 use glasslab_nets::labelled::{Labelled, Prepared};
 use glasslab_nets::plane::{Gate, Shape};
 use glasslab_store::RunDir;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 /// Folder of the nets.
@@ -130,49 +130,29 @@ impl<'a> Shop<'a> {
         let mut finished = (orders.len() - open.len()) as u64;
         watch.begin(title, finished, orders.len() as u64);
         let (mut failed, mut seconds) = (None, 0.0);
-        // Once a net cannot be kept (a full disk), no further one begins.
-        let stop = AtomicBool::new(false);
-        let mut finish = |k: usize, (result, time): (Result<Net, Fault>, f64)| {
+        let timed = |k: usize, say: &dyn Fn((usize, Result<Net, Fault>, f64))| {
+            let begin = Instant::now();
+            let result = self.make(&orders[k]);
+            say((k, result, begin.elapsed().as_secs_f64()));
+        };
+        spread(&open, timed, |(k, result, time)| {
             seconds += time;
-            let written = result.map_err(super::refuse).and_then(|net| {
+            let kept = result.map_err(super::refuse).and_then(|net| {
                 let text = serde_json::to_vec(&net).unwrap_or_default();
                 self.dir.write_file(NETS, &Self::file(&net.key), &text)?;
                 done[k] = Some(net);
                 Ok(())
             });
-            if let Err(error) = written {
-                stop.store(true, Ordering::Relaxed);
-                failed.get_or_insert(error);
-            }
             finished += 1;
             watch.at(finished);
-        };
-        let timed = |order: &Order| {
-            let begin = Instant::now();
-            let result = self.make(order);
-            (result, begin.elapsed().as_secs_f64())
-        };
-        if rayon::current_thread_index().is_some() {
-            // On a thread of a pool, which must not wait for others.
-            open.iter().take_while(|_| !stop.load(Ordering::Relaxed)).for_each(|&k| finish(k, timed(&orders[k])));
-        } else {
-            let (send, receive) = mpsc::channel();
-            rayon::in_place_scope(|scope| {
-                for &k in &open {
-                    let (send, timed, stop) = (send.clone(), &timed, &stop);
-                    scope.spawn(move |_| {
-                        if !stop.load(Ordering::Relaxed) {
-                            // Who waits below is gone only if it panicked.
-                            let _ = send.send((k, timed(&orders[k])));
-                        }
-                    });
+            match kept {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    ControlFlow::Break(())
                 }
-                drop(send);
-                while let Ok((k, result)) = receive.recv() {
-                    finish(k, result);
-                }
-            });
-        }
+            }
+        });
         watch.end();
         self.seconds += seconds;
         match failed {

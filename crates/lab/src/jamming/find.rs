@@ -262,7 +262,10 @@ pub(super) fn findings(plan: &JammingPlan, nets: &[NetResult]) -> Findings {
 impl Findings {
     /// What was found, a sentence each.
     pub fn words(&self) -> Vec<String> {
-        let bars = |v: [f64; 2]| format!("{} ± {}", short(v[0]), short(v[1]));
+        let bars = |v: [f64; 2]| match v[1].is_finite() {
+            true => format!("{} ± {}", short(v[0]), short(v[1])),
+            false => short(v[0]),
+        };
         let mut out = Vec::new();
         for t in &self.thresholds {
             let n = format!("h = {}, N = {}", t.hidden, t.effective);

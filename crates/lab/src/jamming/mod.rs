@@ -13,14 +13,12 @@ pub use plan::JammingPlan;
 
 use crate::error::{LabError, plan_error};
 use crate::run::Watch;
+use crate::study::{self, Part, Study};
 use glasslab_core::{Fault, Streams};
 use glasslab_nets::jamming::JammingData;
-use glasslab_store::{Manifest, RunDir, utc};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::time::{Instant, SystemTime};
 
 /// What a study left.
 #[derive(Clone, Debug)]
@@ -36,8 +34,6 @@ pub struct JammingOutcome {
     /// All nets.
     pub nets: Vec<NetResult>,
 }
-
-const NETS: &str = "nets";
 
 /// Trains all nets of the study and writes nets, records, summary and report into `out` (runs/jamming or the next free one if
 /// `None`). With `resume`, an existing run of the same plan goes on: nets that are there are not trained again.
@@ -60,18 +56,16 @@ pub fn jamming(
     let most = scan.iter().map(|s| s.1).chain(plan.samples.iter().copied()).max().unwrap_or(2);
     let streams = Streams::new(plan.seed);
     let data = JammingData::open(&plan.data, plan.inputs(1), most, plan.test, folder, streams).map_err(refuse)?;
-    let dir = open(&plan, out, resume)?;
-    watch.note(&format!("run directory {}", dir.path().display()));
+    let study = Study::open("jamming", "nets", &plan.to_toml(), out, resume)?;
+    watch.note(&format!("run directory {}", study.dir.path().display()));
     watch.note(&data.about);
-    let begin = Instant::now();
     let mut tasks: Vec<Task> = Vec::new();
     for net in 0..plan.nets {
         tasks.extend(scan.iter().map(|&(h, p)| Task::Point(h, p, net)));
         tasks.extend(plan.samples.iter().map(|&p| Task::Bisection(p, net)));
     }
-    let nets = compute(&plan, &data, &dir, &tasks, watch)?;
+    let nets = compute(&plan, &data, &study, &tasks, watch)?;
     let findings = find::findings(&plan, &nets);
-    dir.write_records("jamming", &records::dataset(&plan, &data.about, &nets, &findings))?;
     let ends = |end: End| nets.iter().filter(|n| n.end == end).count();
     let summary = json!({
         "name": "jamming",
@@ -86,49 +80,20 @@ pub fn jamming(
         },
         "findings": findings,
     });
-    dir.write_summary(&summary)?;
-    dir.write_report(&page::page(&plan, &data.about, &nets, &findings).html())?;
-    let mut manifest = Manifest::new(plan.seed, rayon::current_num_threads() as u64);
-    manifest.wall_seconds = begin.elapsed().as_secs_f64();
-    manifest.state = "completed".to_owned();
-    manifest.finished = utc(SystemTime::now());
-    dir.write_manifest(&manifest)?;
+    let page = page::page(&plan, &data.about, &nets, &findings);
+    study.finish(plan.seed, &records::dataset(&plan, &data.about, &nets, &findings), &summary, &page)?;
     let table = findings.words().iter().map(|w| format!("  {w}\n")).collect();
-    Ok(JammingOutcome { dir: dir.path().to_owned(), summary, table, findings, nets })
+    Ok(JammingOutcome { dir: study.dir.path().to_owned(), summary, table, findings, nets })
 }
 
 fn refuse(fault: Fault) -> LabError {
-    match fault {
-        Fault::Input(complaints) => plan_error("jamming", complaints),
-        fault => LabError::Quench { quench: "jamming".to_owned(), fault },
+    study::refuse("jamming", fault)
+}
+
+impl Part for NetResult {
+    fn key(&self) -> &str {
+        &self.key
     }
-}
-
-fn open(plan: &JammingPlan, out: Option<&Path>, resume: bool) -> Result<RunDir, LabError> {
-    let path = out.map_or_else(|| crate::run::free_folder("jamming"), Path::to_owned);
-    let text = plan.to_toml();
-    let dir = if resume { RunDir::resume(&path)? } else { RunDir::create(&path)? };
-    match dir.plan()? {
-        None => dir.write_plan(&text)?,
-        Some(there) if there == text => {}
-        Some(there) => {
-            let difference = crate::run::difference(&there, &text);
-            return Err(LabError::OtherPlan { dir: path, difference });
-        }
-    }
-    Ok(dir)
-}
-
-/// The file of a net: 24 hexadecimal digits of the SHA-256 of its key.
-fn file_name(key: &str) -> String {
-    let digits: String = Sha256::digest(key.as_bytes()).iter().take(12).map(|b| format!("{b:02x}")).collect();
-    format!("{digits}.json")
-}
-
-/// The net if its file is there and whole, and is what its name says.
-fn read(dir: &Path, key: &str) -> Option<NetResult> {
-    let bytes = std::fs::read(dir.join(NETS).join(file_name(key))).ok()?;
-    serde_json::from_slice::<NetResult>(&bytes).ok().filter(|n| n.key == key)
 }
 
 /// Work of one thread.
@@ -172,7 +137,7 @@ fn bisect(
 fn compute(
     plan: &JammingPlan,
     data: &JammingData,
-    dir: &RunDir,
+    study: &Study,
     tasks: &[Task],
     watch: &mut dyn Watch,
 ) -> Result<Vec<NetResult>, LabError> {
@@ -183,62 +148,47 @@ fn compute(
             Task::Bisection(p, _) => p * p,
         })
     });
-    let (send, receive) = mpsc::channel::<(usize, bool, Result<NetResult, Fault>)>();
-    let path = dir.path();
-    let one = |h: usize, p: usize, net: u64, k: usize, send: &mpsc::Sender<_>| -> Result<NetResult, Fault> {
-        if let Some(there) = read(path, &plan.key(h, p, net)) {
+    type Said = (usize, bool, Result<NetResult, Fault>);
+    let one = |h: usize, p: usize, net: u64, k: usize, say: &dyn Fn(Said)| -> Result<NetResult, Fault> {
+        if let Some(there) = study.read(&plan.key(h, p, net)) {
             return Ok(there);
         }
         let result = net::train(plan, &data.of(plan.inputs(h), p, net)?, h, net)?;
-        // Who waits below is gone only if it panicked.
-        let _ = send.send((k, false, Ok(result.clone())));
+        say((k, false, Ok(result.clone())));
         Ok(result)
     };
-    let work = |k: usize, send: &mpsc::Sender<_>| {
+    let work = |k: usize, say: &dyn Fn(Said)| {
         let found = match tasks[k] {
-            Task::Point(h, p, net) => one(h, p, net, k, send).map(|n| vec![n]),
-            Task::Bisection(p, net) => bisect(plan, p, |h| one(h, p, net, k, send)),
+            Task::Point(h, p, net) => one(h, p, net, k, say).map(|n| vec![n]),
+            Task::Bisection(p, net) => bisect(plan, p, |h| one(h, p, net, k, say)),
         };
         match found {
-            Ok(nets) => nets.into_iter().for_each(|n| drop(send.send((k, true, Ok(n))))),
-            Err(fault) => drop(send.send((k, true, Err(fault)))),
+            Ok(nets) => nets.into_iter().for_each(|n| say((k, true, Ok(n)))),
+            Err(fault) => say((k, true, Err(fault))),
         }
     };
     let mut done: Vec<Vec<NetResult>> = vec![Vec::new(); tasks.len()];
     let (mut failed, mut finished) = (None, std::collections::BTreeSet::new());
     watch.begin("nets", 0, tasks.len() as u64);
-    let mut take = |(k, last, result): (usize, bool, Result<NetResult, Fault>), watch: &mut dyn Watch| match result {
-        Err(fault) => drop(failed.get_or_insert(refuse(fault))),
-        Ok(net) if last => {
-            done[k].push(net);
-            finished.insert(k);
-            watch.at(finished.len() as u64);
-        }
-        Ok(net) => {
-            let text = serde_json::to_vec(&net).unwrap_or_default();
-            if let Err(error) = dir.write_file(NETS, &file_name(&net.key), &text) {
-                failed.get_or_insert(error.into());
+    study::spread(&order, work, |(k, last, result): Said| {
+        let kept = match result {
+            Err(fault) => Err(refuse(fault)),
+            Ok(net) if last => {
+                done[k].push(net);
+                finished.insert(k);
+                watch.at(finished.len() as u64);
+                Ok(())
+            }
+            Ok(net) => study.keep(&net, &serde_json::to_vec(&net).unwrap_or_default()),
+        };
+        match kept {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed.get_or_insert(error);
+                ControlFlow::Break(())
             }
         }
-    };
-    if rayon::current_thread_index().is_some() {
-        // On a thread of a pool, which must not wait for others.
-        for &k in &order {
-            work(k, &send);
-            receive.try_iter().for_each(|m| take(m, watch));
-        }
-    } else {
-        rayon::in_place_scope(|scope| {
-            for &k in &order {
-                let (send, work) = (send.clone(), &work);
-                scope.spawn(move |_| work(k, &send));
-            }
-            drop(send);
-            while let Ok(message) = receive.recv() {
-                take(message, watch);
-            }
-        });
-    }
+    });
     watch.end();
     match failed {
         Some(error) => Err(error),

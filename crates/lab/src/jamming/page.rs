@@ -82,22 +82,23 @@ fn line(plan: &JammingPlan, nets: &[NetResult], findings: &Findings) -> Block {
             span: (first.0, last.0),
             label,
         });
-        let through = (last.0, at(last.0) / 2.0);
-        guides.push(Guide::Slope { slope: 0.75, through, span: (first.0, last.0), label: "3/4".to_owned() });
-        guides.push(Guide::Slope {
-            slope: 1.0,
-            through: (last.0, at(last.0) / 3.0),
-            span: (first.0, last.0),
-            label: "1".to_owned(),
-        });
+        // Beside the points, over the upper half of the span, so that they stay in the panel.
+        let span = ((first.0 * last.0).sqrt(), last.0);
+        let mut beside = |slope: f64, factor: f64, label: &str| {
+            guides.push(Guide::Slope { slope, through: (last.0, at(last.0) / factor), span, label: label.to_owned() });
+        };
+        beside(0.75, 1.3, "3/4");
+        beside(1.0, 1.7, "1");
     }
     let tried = |(k, &p): (usize, &usize)| {
         let some = nets.iter().filter(|n| n.samples == p);
         Curve::marks(some.map(|n| (n.effective as f64, n.unmet_part())).collect(), Color::distinct(k))
             .labelled(format!("P = {p}"))
     };
+    // Bars at the ends are not to lie on the frame.
+    let range = points.first().zip(points.last()).map(|(a, b)| (a.0 / 1.25, b.0 * 1.25));
     let mut panels = vec![
-        panel("least weights that fit", Axis::log("P"), Axis::log("N*"), vec![measured], guides),
+        panel("least weights that fit", Axis { range, ..Axis::log("P") }, Axis::log("N*"), vec![measured], guides),
         panel(
             "nets of the bisection",
             Axis::log("N"),
@@ -122,26 +123,33 @@ fn line(plan: &JammingPlan, nets: &[NetResult], findings: &Findings) -> Block {
     figure("line", "N* against P", caption, panels)
 }
 
+/// Smallest gaps that are drawn.
+const SHOWN: f64 = 1e-5;
+
 /// P(Delta) on both sides, and N_Delta along some runs.
 fn gaps(plan: &JammingPlan, nets: &[NetResult], findings: &Findings) -> Block {
     let verge = find::marginal(plan, nets, &findings.thresholds);
-    let density = |of: fn(&NetResult) -> &Vec<(i32, u64)>| -> Vec<(f64, f64)> {
+    let density = |of: fn(&NetResult) -> &Vec<(i32, u64)>| -> Vec<(f64, f64, f64)> {
         let counts = pooled(&verge, of);
         let all: f64 = counts.iter().map(|c| c.1).sum();
         let step = 10_f64.powf(0.5 / BINS) - 10_f64.powf(-0.5 / BINS);
-        counts.iter().map(|(v, c)| (*v, c / (all * v * step))).collect()
+        // Few gaps are much smaller than the span of the fit: one or two in a bin say nothing, and hide the rest.
+        let density = |(v, c): &(f64, f64)| (*v, c / (all * v * step), c.sqrt() / (all * v * step));
+        counts.iter().filter(|(v, c)| *v > SHOWN && *c > 2.0).map(density).collect()
     };
     let one =
         |title: &str, x: &str, of: fn(&NetResult) -> &Vec<(i32, u64)>, exponent: Option<f64>, window: (f64, f64)| {
             let points = density(of);
-            let middle = points.iter().copied().filter(|p| p.0 > window.0 && p.0 < window.1).collect::<Vec<_>>();
+            let middle =
+                points.iter().filter(|p| p.0 > window.0 && p.0 < window.1).map(|p| (p.0, p.1)).collect::<Vec<_>>();
             let guide = exponent.zip(middle.get(middle.len() / 2).copied()).map(|(slope, through)| Guide::Slope {
                 slope,
                 through,
                 span: window,
                 label: short(slope),
             });
-            let curve = Curve::marks(points, Color::distinct(0));
+            let curve = Curve::marks(points.iter().map(|p| (p.0, p.1)).collect(), Color::distinct(0))
+                .with_errors(points.iter().map(|p| p.2).collect());
             panel(title, Axis::log(x), Axis::log("P(Δ)"), vec![curve], guide.into_iter().collect())
         };
     let way = |(k, n): (usize, &&NetResult)| {
@@ -161,8 +169,8 @@ fn gaps(plan: &JammingPlan, nets: &[NetResult], findings: &Findings) -> Block {
         panel("on the way", Axis::log("steps"), Axis::log("N_Δ/N"), ways, vec![]),
     ];
     let caption = format!(
-        "Gaps Δ = 1 − y f of the {} jammed nets nearest to the transition; lines: power laws fitted to the span that they are drawn over \
-         (maximum likelihood). Right: N_Δ/N along the runs of the largest P N; green ones fit in the end, orange ones jam.",
+        "Gaps Δ = 1 − y f of the {} jammed nets nearest to the transition, bars: root of the counts; lines: power laws fitted to the span \
+         that they are drawn over (maximum likelihood). Right: N_Δ/N along the runs of the largest P N; green ones fit in the end, orange ones jam.",
         verge.len()
     );
     figure("gaps", "Gaps at the transition", &caption, panels)
