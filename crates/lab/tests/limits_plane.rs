@@ -191,7 +191,7 @@ fn the_cusp_of_the_mean_error_is_gone_in_the_ensemble() {
 /// features are learnt; the difference above 0 by 2. P from 32 to 256 is before the asymptotic law: measured from 16 to 128, both are above
 /// it (lazy 0.67 +- 0.08, feature 0.96 +- 0.09). Weights turn to x_1 (Lambda > 3) where features are learnt, and only there.
 #[test]
-#[ignore = "slow: about 3 core-minutes"]
+#[ignore = "slow: about 10 core-minutes"]
 fn learning_curves_of_the_stripe() {
     const DRAWS: u64 = 10;
     let base = plan("plane-stripe.toml");
