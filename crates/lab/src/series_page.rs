@@ -70,7 +70,7 @@ pub(crate) fn page(plan: &str, analysis: &Analysis) -> String {
                 match summary.precision {
                     "f64" => "all sums in 64 bits",
                     _ =>
-                        "in 32 bits over stretches of at most 1024 parameters, in 64 bits beyond (relative error below 4·10^-6, typically 10^-9)",
+                        "in 32 bits over stretches of at most 1024 parameters, in 64 bits beyond (relative error below 4·10^{-6}, typically 10^{-9})",
                 }
             ),
             SYMMETRIES.to_owned(),
@@ -165,7 +165,12 @@ fn groups(data: &Dataset) -> Panel {
         let points = (1..s).map(|t| (times[t] - times[0], values[g * s * s + t])).collect();
         Curve::line(points, Color::distinct(k)).labelled(plain(&names[g]))
     });
-    panel("Groups of tensors", Axis::log("steps since the first"), Axis::log("relative displacement"), curves.collect())
+    panel(
+        "Groups of tensors",
+        Axis::log("lag t since the first (steps)"),
+        Axis::log("relative displacement"),
+        curves.collect(),
+    )
 }
 
 fn plane(data: &Dataset) -> Panel {

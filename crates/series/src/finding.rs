@@ -39,6 +39,8 @@ pub enum Kind {
     Frozen,
     /// Tensors that are not compared: integers, booleans, 8-bit formats (a note).
     Skipped,
+    /// Running statistics of normalisations, which are compared like weights (a note).
+    Statistics,
     /// Files that were passed over (a note).
     Ignored,
 }

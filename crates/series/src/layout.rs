@@ -194,6 +194,14 @@ pub(crate) fn agree(checkpoints: Vec<Checkpoint>, findings: &mut Vec<Finding>) -
         let what = format!("not compared, as they are no floating-point numbers: {}", names(&skipped));
         findings.push(Finding::note(Kind::Skipped, "", what));
     }
+    let statistics: Vec<&str> = (common.iter().map(|c| c.of.as_str()))
+        .filter(|n| n.ends_with("running_mean") || n.ends_with("running_var"))
+        .collect();
+    if !statistics.is_empty() {
+        let what = "running statistics, no weights, and compared like them";
+        let what = format!("{what}: {}; leave them out with the expression running_ of `skip`", names(&statistics));
+        findings.push(Finding::note(Kind::Statistics, "", what));
+    }
     let keep = |c: &Checkpoint| differences(c, &model, &usual, findings);
     let kept = checkpoints.iter().map(keep).collect::<Vec<_>>();
     drop(dtypes);

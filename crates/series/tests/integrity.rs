@@ -149,3 +149,21 @@ fn too_few_checkpoints_are_an_error() {
     assert!(error.contains("2 checkpoints") && error.contains("step2.safetensors"), "{error}");
     assert!(run(&dir.path().join("nothing")).is_err());
 }
+
+/// Running statistics of a normalisation are named, with the flag that leaves them out.
+#[test]
+fn running_statistics_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for step in 0..3 {
+        let some = |scale: f32| vec![scale * step as f32, 1.0];
+        let weights: Weights = vec![("bn.running_mean", some(0.5)), ("bn.running_var", some(0.7)), ("w", some(1.0))];
+        write(&dir.path().join(format!("step{step}.safetensors")), &weights);
+    }
+    let a = run(dir.path()).unwrap();
+    let found: Vec<_> = a.summary.findings.iter().filter(|f| f.kind == Kind::Statistics).collect();
+    assert_eq!((found.len(), found[0].problem, a.summary.parameters), (1, false, 6));
+    assert!(found[0].what.contains("bn.running_mean, bn.running_var"), "{}", found[0].what);
+    let options = Options { skip: vec!["running_".to_owned()], ..Options::default() };
+    let b = analyse(&[dir.path().to_owned()], &options, &()).unwrap();
+    assert!(b.summary.parameters == 2 && b.summary.findings.iter().all(|f| f.kind != Kind::Statistics));
+}

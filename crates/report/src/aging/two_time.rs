@@ -124,9 +124,9 @@ pub(super) fn displacement(quenches: &[QuenchView]) -> Option<Figure> {
     some(Figure {
         id: "displacement".to_owned(),
         title: "Two-time mean-square displacement".to_owned(),
-        caption: "Δ(t_w, t_w + t) = (1/N) Σ_i [x_i(t_w + t) − x_i(t_w)]^2 over all N degrees of freedom, mean over replicas; \
-                  band: two standard errors (of ln Δ); colour: waiting time t_w. Curves that fan out with t_w age; curves that \
-                  fall on each other are stationary. Dashed: free diffusion."
+        caption: "Δ(t_w, t_w + t) = (1/N) Σ_i [x_i(t_w + t) − x_i(t_w)]^2 over all N degrees of freedom; with several replicas \
+                  their mean, band: two standard errors (of ln Δ). Colour: waiting time t_w. Curves that fan out with t_w age; \
+                  curves that fall on each other are stationary. Thin grey dashes: the slope of free diffusion, Δ ∝ t."
             .to_owned(),
         panels: panels.collect(),
     })
