@@ -2,7 +2,7 @@
 
 use super::dir::SweepDir;
 use super::ledger::{Status, costs};
-use super::work::{End, Worker};
+use super::work::{Attempt, End, Publisher, Worker};
 use crate::error::LabError;
 use crate::run::available_memory;
 use glasslab_store::claim::Taken;
@@ -52,6 +52,10 @@ struct Answer {
 
 /// Attempts at a point whose process dies.
 const TRIES: usize = 3;
+/// Points in the hands of a process: the one in work and the next, so that it never waits for its driver.
+const AHEAD: usize = 2;
+/// Mean cost of a point in seconds above which none is handed out ahead: waiting is nothing there, and another process may be free first.
+const SHORT: f64 = 5.0;
 
 impl Local {
     /// As many processes as there are cores, points and memory for; more threads each where points are few. Says why if memory
@@ -98,21 +102,35 @@ pub fn serve(dir: &SweepDir, interrupt: &Arc<AtomicBool>) -> Result<(), LabError
         }
         stop.store(true, Ordering::SeqCst);
     });
-    let mut worker = Worker::new(dir, Arc::clone(interrupt))?;
-    for point in receive {
-        let end = if interrupt.load(Ordering::SeqCst) {
-            End::Interrupted
-        } else if point < dir.addresses().len() {
-            worker.attempt(point)
-        } else {
-            End::Trouble(format!("there is no point {point}"))
-        };
-        let answer = serde_json::to_string(&Answer { point, end }).unwrap_or_default();
-        let mut out = std::io::stdout().lock();
-        if writeln!(out, "{answer}").and_then(|()| out.flush()).is_err() {
-            break;
+    let worker = Worker::new(dir, Arc::clone(interrupt));
+    let mut publisher = Publisher::new(dir)?;
+    // A point is published while the next is computed; answers keep the order of the points.
+    let (hand, take) = mpsc::sync_channel::<(usize, Attempt)>(1);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for (point, attempt) in take {
+                let answer = Answer { point, end: publisher.finish(attempt) };
+                let answer = serde_json::to_string(&answer).unwrap_or_default();
+                let mut out = std::io::stdout().lock();
+                if writeln!(out, "{answer}").and_then(|()| out.flush()).is_err() {
+                    break;
+                }
+            }
+        });
+        for point in receive {
+            let attempt = if interrupt.load(Ordering::SeqCst) {
+                Attempt::Ended(End::Interrupted)
+            } else if point < dir.addresses().len() {
+                worker.attempt(point)
+            } else {
+                Attempt::Ended(End::Trouble(format!("there is no point {point}")))
+            };
+            if hand.send((point, attempt)).is_err() {
+                break;
+            }
         }
-    }
+        drop(hand);
+    });
     Ok(())
 }
 
@@ -155,9 +173,13 @@ impl Process {
         Ok(Self { child, input, output, said })
     }
 
-    /// Hands a point over and waits for the answer; `None` if the process died.
-    fn ask(&mut self, point: usize) -> Option<End> {
-        writeln!(self.input.lock().ok()?.as_mut()?, "{point}").ok()?;
+    /// Hands a point over; `None` if the process died.
+    fn hand(&self, point: usize) -> Option<()> {
+        writeln!(self.input.lock().ok()?.as_mut()?, "{point}").ok()
+    }
+
+    /// Waits for the answer to the first point that has none; `None` if the process died.
+    fn answer(&mut self, point: usize) -> Option<End> {
         let mut line = String::new();
         self.output.read_line(&mut line).ok()?;
         let answer: Answer = serde_json::from_str(&line).ok()?;
@@ -197,6 +219,8 @@ struct Desk<'a> {
     queue: Mutex<VecDeque<(usize, usize)>>,
     /// Points in the hands of other sweeps: looked at again later.
     later: Mutex<Vec<usize>>,
+    /// Seconds that finished points cost, and their number.
+    cost: Mutex<(f64, usize)>,
     stop: Arc<AtomicBool>,
     trouble: Mutex<Option<String>>,
     inputs: Mutex<Vec<Input>>,
@@ -221,6 +245,17 @@ impl Desk<'_> {
         }
     }
 
+    /// The next point for a process that has one in work, where points are short and many: the last ones are for who is free first.
+    fn ahead(&self) -> Option<(usize, usize)> {
+        let (spent, count) = *self.cost.lock().ok()?;
+        let short = count > 0 && spent / (count as f64) < SHORT;
+        let mut queue = self.queue.lock().ok()?;
+        let first = *queue.front()?;
+        // Points whose process died are tried alone: another's death is no fault of theirs.
+        let go = short && queue.len() > self.local.processes && first.1 == 0 && !self.stop.load(Ordering::SeqCst);
+        if go { queue.pop_front() } else { None }
+    }
+
     fn trouble(&self, reason: String) {
         if let Ok(mut trouble) = self.trouble.lock() {
             trouble.get_or_insert(reason);
@@ -231,54 +266,86 @@ impl Desk<'_> {
     /// Serves one process after the other until there is nothing left to do.
     fn serve(&self, report: &mpsc::Sender<Option<(usize, End)>>) {
         let mut process: Option<Process> = None;
-        while let Some((point, tries)) = self.next() {
-            if process.is_none() {
-                match Process::start(self.local, self.dir) {
-                    Ok(started) => {
-                        if let Ok(mut inputs) = self.inputs.lock() {
-                            inputs.push(Arc::clone(&started.input));
+        // Points that were handed over and are not answered, and how often each was tried before.
+        let mut handed: VecDeque<(usize, usize)> = VecDeque::new();
+        loop {
+            if handed.is_empty() {
+                let Some(next) = self.next() else { return };
+                handed.push_back(next);
+                if process.is_none() {
+                    match Process::start(self.local, self.dir) {
+                        Ok(started) => {
+                            if let Ok(mut inputs) = self.inputs.lock() {
+                                inputs.push(Arc::clone(&started.input));
+                            }
+                            process = Some(started);
                         }
-                        process = Some(started);
-                    }
-                    Err(e) => {
-                        self.trouble(format!("a worker process could not be started: {e}"));
-                        return;
+                        Err(e) => {
+                            self.trouble(format!("a worker process could not be started: {e}"));
+                            return;
+                        }
                     }
                 }
+                let _ = report.send(None);
+                // One that is dead does not answer either.
+                let _ = process.as_ref().map(|running| running.hand(next.0));
             }
             let Some(running) = &mut process else { return };
-            let _ = report.send(None);
-            let end = match running.ask(point) {
-                Some(end) => end,
+            while handed.len() < AHEAD
+                && handed.iter().all(|p| p.1 == 0)
+                && let Some(next) = self.ahead()
+            {
+                handed.push_back(next);
+                let _ = report.send(None);
+                let _ = running.hand(next.0);
+            }
+            let Some(&(point, _)) = handed.front() else { return };
+            match running.answer(point) {
+                Some(end) => {
+                    handed.pop_front();
+                    self.take(point, end, report);
+                }
                 None => {
                     let death = running.death();
                     process = None;
-                    if self.stop.load(Ordering::SeqCst) {
-                        End::Interrupted
-                    } else if tries + 1 < TRIES {
-                        // What it left is gone on from.
-                        if let Ok(mut queue) = self.queue.lock() {
-                            queue.push_front((point, tries + 1));
-                        }
-                        End::Busy("nobody".to_owned())
-                    } else {
-                        self.bury(point, format!("{death} ({TRIES} times)"))
+                    for (point, tries) in handed.drain(..).rev() {
+                        let end = if self.stop.load(Ordering::SeqCst) {
+                            End::Interrupted
+                        } else if tries + 1 < TRIES {
+                            // What it left is gone on from.
+                            if let Ok(mut queue) = self.queue.lock() {
+                                queue.push_front((point, tries + 1));
+                            }
+                            End::Busy("nobody".to_owned())
+                        } else {
+                            self.bury(point, format!("{death} ({TRIES} times)"))
+                        };
+                        self.take(point, end, report);
                     }
                 }
-            };
-            match &end {
-                End::Busy(who) if who != "nobody" => {
-                    if let Ok(mut later) = self.later.lock() {
-                        later.push(point);
-                    }
-                }
-                End::Trouble(reason) => self.trouble(reason.clone()),
-                // The worker itself was told to stop.
-                End::Interrupted => self.stop.store(true, Ordering::SeqCst),
-                _ => {}
             }
-            let _ = report.send(Some((point, end)));
         }
+    }
+
+    /// Takes note of how a point ended.
+    fn take(&self, point: usize, end: End, report: &mpsc::Sender<Option<(usize, End)>>) {
+        match &end {
+            End::Done(seconds) => {
+                if let Ok(mut cost) = self.cost.lock() {
+                    *cost = (cost.0 + seconds, cost.1 + 1);
+                }
+            }
+            End::Busy(who) if who != "nobody" => {
+                if let Ok(mut later) = self.later.lock() {
+                    later.push(point);
+                }
+            }
+            End::Trouble(reason) => self.trouble(reason.clone()),
+            // The worker itself was told to stop.
+            End::Interrupted => self.stop.store(true, Ordering::SeqCst),
+            _ => {}
+        }
+        let _ = report.send(Some((point, end)));
     }
 
     /// Writes that a point kills its process.
@@ -288,7 +355,7 @@ impl Desk<'_> {
                 Taken::Busy(who) => return Ok(End::Busy(who)),
                 other => other,
             };
-            Worker::new(self.dir, Arc::clone(&self.stop))?.fail(point, reason)
+            Worker::new(self.dir, Arc::clone(&self.stop)).fail(point, reason)
         };
         write().unwrap_or_else(|e| End::Trouble(e.to_string()))
     }
@@ -316,6 +383,7 @@ pub fn run_local(
         local,
         queue: Mutex::new(open.into_iter().map(|p| (p, 0)).collect()),
         later: Mutex::default(),
+        cost: Mutex::new((spent, count)),
         stop: Arc::new(AtomicBool::new(false)),
         trouble: Mutex::default(),
         inputs: Mutex::default(),

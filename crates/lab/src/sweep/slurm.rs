@@ -8,7 +8,7 @@
 use super::dir::SweepDir;
 use super::ledger::{Status, costs};
 use super::local::Progress;
-use super::work::{End, Worker};
+use super::work::{End, Publisher, Worker};
 use super::{address, dir};
 use crate::error::LabError;
 use glasslab_store::{create_folder, write_atomic};
@@ -69,7 +69,7 @@ pub fn work_through(
     interrupt: &Arc<AtomicBool>,
     note: &mut dyn FnMut(&str),
 ) -> Result<(), LabError> {
-    let mut worker = Worker::new(dir, Arc::clone(interrupt))?;
+    let (worker, mut publisher) = (Worker::new(dir, Arc::clone(interrupt)), Publisher::new(dir)?);
     let mut left = most.unwrap_or(usize::MAX);
     let mut waited = Duration::ZERO;
     loop {
@@ -84,7 +84,7 @@ pub fn work_through(
             if interrupt.load(Ordering::SeqCst) || left == 0 {
                 return Ok(());
             }
-            match worker.attempt(point) {
+            match publisher.finish(worker.attempt(point)) {
                 End::Done(seconds) => {
                     note(&format!("point {point} ({}): done in {seconds:.2} s", dir.plan().label(point)));
                     (left, waited) = (left - 1, Duration::ZERO);

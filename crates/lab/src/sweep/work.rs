@@ -12,7 +12,7 @@ use serde_json::json;
 use std::fs;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -38,8 +38,30 @@ pub enum End {
 /// Works on points one after the other.
 pub(super) struct Worker<'a> {
     dir: &'a SweepDir,
-    journal: Journal,
     interrupt: Arc<AtomicBool>,
+}
+
+/// How far an attempt came.
+pub(super) enum Attempt {
+    /// To its end.
+    Ended(End),
+    /// The point is computed, and still to be published.
+    Computed(Box<Computed>),
+}
+
+/// A point that is computed; it stays claimed until this is dropped.
+pub(super) struct Computed {
+    address: String,
+    place: PathBuf,
+    summary: serde_json::Value,
+    seconds: f64,
+    _claim: Claim,
+}
+
+/// Publishes points: may stand beside the worker, who goes on meanwhile.
+pub(super) struct Publisher<'a> {
+    dir: &'a SweepDir,
+    journal: Journal,
 }
 
 /// Hands the interruption and the loss of the claim on to the run.
@@ -62,15 +84,15 @@ fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Store
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(dir: &'a SweepDir, interrupt: Arc<AtomicBool>) -> Result<Self, LabError> {
-        Ok(Self { dir, journal: Journal::open(dir.journal())?, interrupt })
+    pub(super) fn new(dir: &'a SweepDir, interrupt: Arc<AtomicBool>) -> Self {
+        Self { dir, interrupt }
     }
 
-    /// Claims the point, runs it or goes on with it, and publishes it.
-    pub(super) fn attempt(&mut self, point: usize) -> End {
+    /// Claims the point, and runs it or goes on with it; what is computed is still to be published.
+    pub(super) fn attempt(&self, point: usize) -> Attempt {
         match self.try_attempt(point) {
-            Ok(end) => end,
-            Err(error) => End::Trouble(error.to_string()),
+            Ok(attempt) => attempt,
+            Err(error) => Attempt::Ended(End::Trouble(error.to_string())),
         }
     }
 
@@ -78,23 +100,23 @@ impl<'a> Worker<'a> {
         self.dir.point(address).is_dir() || self.dir.failed(address).is_file()
     }
 
-    fn try_attempt(&mut self, point: usize) -> Result<End, LabError> {
-        let dir = self.dir;
+    fn try_attempt(&self, point: usize) -> Result<Attempt, LabError> {
+        let (dir, ended) = (self.dir, |end| Ok(Attempt::Ended(end)));
         let address = dir.addresses()[point].as_str();
         if self.is_settled(address) {
-            return Ok(End::Before);
+            return ended(End::Before);
         }
         let claim = match dir.claims().take(address)? {
             Taken::Ours(claim) => claim,
-            Taken::Busy(who) => return Ok(End::Busy(who)),
+            Taken::Busy(who) => return ended(End::Busy(who)),
             Taken::Deadly(deaths) => {
                 let reason = format!("{deaths} processes died while they ran it; see whether it needs too much memory");
-                return self.fail(point, reason);
+                return ended(self.fail(point, reason)?);
             }
         };
         // Its last holder publishes before it lets go.
         if self.is_settled(address) {
-            return Ok(End::Before);
+            return ended(End::Before);
         }
         create_folder(&dir.work())?;
         let place = dir.work().join(format!("{address}.{}", claim.token()));
@@ -113,15 +135,21 @@ impl<'a> Worker<'a> {
         }
         let seconds = before + begin.elapsed().as_secs_f64();
         match outcome {
-            Ok(None) if claim.is_lost() => Ok(End::Busy("a process that took this one for dead".to_owned())),
-            Ok(None) => Ok(End::Interrupted),
-            Ok(Some(summary)) => self.publish(address, &place, &summary, seconds),
-            Err(_) if claim.is_lost() => Ok(End::Busy("a process that took this one for dead".to_owned())),
+            Ok(None) if claim.is_lost() => ended(End::Busy("a process that took this one for dead".to_owned())),
+            Ok(None) => ended(End::Interrupted),
+            Ok(Some(summary)) => Ok(Attempt::Computed(Box::new(Computed {
+                address: address.to_owned(),
+                place,
+                summary,
+                seconds,
+                _claim: claim,
+            }))),
+            Err(_) if claim.is_lost() => ended(End::Busy("a process that took this one for dead".to_owned())),
             Err(LabError::Store(e @ (StoreError::Io { .. } | StoreError::Busy { .. }))) => Err(e.into()),
             Err(error) => {
                 let end = self.fail(point, error.to_string())?;
                 remove(&place)?;
-                Ok(end)
+                ended(end)
             }
         }
     }
@@ -178,14 +206,32 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Moves a finished point to its place, once, and writes its line.
-    fn publish(
-        &mut self,
-        address: &str,
-        place: &Path,
-        summary: &serde_json::Value,
-        seconds: f64,
-    ) -> Result<End, LabError> {
+    /// Writes why a point failed.
+    pub(super) fn fail(&self, point: usize, reason: String) -> Result<End, LabError> {
+        let dir = self.dir;
+        let path = dir.failed(&dir.addresses()[point]);
+        create_folder(path.parent().unwrap_or(Path::new(".")))?;
+        let failure = Failure { point: dir.plan().label(point), reason: reason.clone() };
+        write_atomic(&path, &serde_json::to_vec_pretty(&failure).unwrap_or_default())?;
+        Ok(End::Failed(reason))
+    }
+}
+
+impl<'a> Publisher<'a> {
+    pub(super) fn new(dir: &'a SweepDir) -> Result<Self, LabError> {
+        Ok(Self { dir, journal: Journal::open(dir.journal())? })
+    }
+
+    /// The end of an attempt: a computed point is moved to its place, once, and has its line.
+    pub(super) fn finish(&mut self, attempt: Attempt) -> End {
+        match attempt {
+            Attempt::Ended(end) => end,
+            Attempt::Computed(point) => self.publish(&point).unwrap_or_else(|e| End::Trouble(e.to_string())),
+        }
+    }
+
+    fn publish(&mut self, point: &Computed) -> Result<End, LabError> {
+        let Computed { address, place, summary, seconds, .. } = point;
         let target = self.dir.point(address);
         let shard = target.parent().map(Path::to_path_buf).unwrap_or_default();
         create_folder(&shard)?;
@@ -199,18 +245,8 @@ impl<'a> Worker<'a> {
             Err(e) => return Err(io("publish", &target)(e).into()),
         }
         flush_folder(&shard)?;
-        self.journal.append(&json!({"point": address, "seconds": seconds, "rows": row_of(summary)}))?;
-        Ok(End::Done(seconds))
-    }
-
-    /// Writes why a point failed.
-    pub(super) fn fail(&self, point: usize, reason: String) -> Result<End, LabError> {
-        let dir = self.dir;
-        let path = dir.failed(&dir.addresses()[point]);
-        create_folder(path.parent().unwrap_or(Path::new(".")))?;
-        let failure = Failure { point: dir.plan().label(point), reason: reason.clone() };
-        write_atomic(&path, &serde_json::to_vec_pretty(&failure).unwrap_or_default())?;
-        Ok(End::Failed(reason))
+        self.journal.append(&json!({"point": address, "seconds": *seconds, "rows": row_of(summary)}))?;
+        Ok(End::Done(*seconds))
     }
 }
 
