@@ -23,9 +23,10 @@ pub(crate) fn contents(path: &Path, array: &str, key: Option<&str>) -> Result<He
     let mut file = File::open(path).map_err(io("open", path))?;
     let mut first = Vec::new();
     file.by_ref().take(10).read_to_end(&mut first).map_err(io("read", path))?;
-    // The length of a safetensors header may begin with the same bytes, but then zeros follow.
+    // The length of a safetensors header may begin with the same bytes, but then zeros follow, and the brace of its text.
     let text = |b: &[u8]| b.iter().all(|c| c.is_ascii_graphic() || *c == b'\n' || *c == b' ');
-    let pickle = matches!(first[..], [0x80, 2..=5, ..]) && first.get(4..8).is_none_or(|b| b != [0; 4])
+    let header = first.get(4..8) == Some(&[0; 4]) && first.get(8) == Some(&b'{');
+    let pickle = matches!(first[..], [0x80, 2..=5, ..]) && !header
         || first.starts_with(b"c") && text(&first)
         || first.starts_with(b"(") && text(&first);
     if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {

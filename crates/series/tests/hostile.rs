@@ -100,7 +100,11 @@ fn a_million_empty_tensors_are_refused() {
 fn bare_pickles_are_refused_by_name_and_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     write_series(dir.path(), &[2, 3, 4], &walk(60, &[2, 3, 4], 1.0, 0.0, 0.1, 1.0));
-    for bytes in [&b"cos\nsystem\n(S'touch ran'\ntR."[..], b"\x80\x02cposix\nsystem\nq\x00.", b"(lp0\nS'x'\np1\na."] {
+    let texts = [&b"cos\nsystem\n(S'touch ran'\ntR."[..], b"(lp0\nS'x'\np1\na."];
+    // In a frame, as Python writes them today: its length has zeros where that of a safetensors header has them.
+    let framed =
+        b"\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x02ls\x94\x85\x94R\x94.";
+    for bytes in texts.into_iter().chain([&b"\x80\x02cposix\nsystem\nq\x00."[..], framed]) {
         std::fs::write(dir.path().join("step1.pt"), bytes).unwrap();
         let a = analyse(&[dir.path().into()], &Options::default(), &()).unwrap();
         let found = &a.summary.findings[0];

@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
-    /// N_Delta = 0.
+    /// N_Delta = 0, if need be after the last layer was multiplied by 1/min y f > 0.
     Fitted,
     /// Adam: N_Delta > 0.1 N at the end of the anneal, where steps are a tenth of the first. Else: the energy fell by less
     /// than 1 % while the steps doubled (from step 500 on), or the force vanished, with N_Delta > 0.
@@ -132,6 +132,27 @@ fn rests(course: &[(u64, u64, f64)], part: f64) -> bool {
     step >= FIRST && lowest(step) > part * lowest(step / 2)
 }
 
+/// x with its last layer multiplied by 1/min y f, where all training samples are on the right side: a net that meets all margins.
+///
+/// f is linear in the last layer, so that a net without training error is a factor away from N_Delta = 0, which descent of a quadratic hinge
+/// only comes near to, exponentially: it stays at N_Delta of order N with an energy of 10^-20. The other way round, at a minimum with E > 0 the
+/// derivative by that factor is 0, so some sample is on the wrong side. Checked by `a_net_without_training_error_is_a_factor_from_a_fit`.
+fn fitting(system: &JammingMlp, x: &[f64]) -> Result<Option<Vec<f64>>, Fault> {
+    // Gaps are y f - 1.
+    let least = system.gaps(x)?.iter().fold(f64::INFINITY, |m, gap| if *gap < m { *gap } else { m }) + 1.0;
+    if least.is_nan() || least <= 0.0 {
+        return Ok(None);
+    }
+    let layout = system.layout();
+    let last = layout.last().and_then(|b| b.name.split_once('.')).map_or("", |name| name.0);
+    let mut scaled = x.to_vec();
+    for block in layout.iter().filter(|b| b.name.split_once('.').is_some_and(|name| name.0 == last)) {
+        scaled[block.range.clone()].iter_mut().for_each(|w| *w *= (1.0 + 1e-9) / least);
+    }
+    let fits = scaled.iter().all(|w| w.is_finite()) && system.gaps(&scaled)?.iter().all(|gap| *gap >= 0.0);
+    Ok(fits.then_some(scaled))
+}
+
 /// Trains one net on its data. The result depends on its key alone.
 pub(super) fn train(plan: &JammingPlan, data: &Balanced, h: usize, net: u64) -> Result<NetResult, Fault> {
     let system = Arc::new(JammingMlp::new(&plan.shape(h), &data.train, &data.test)?);
@@ -146,9 +167,11 @@ pub(super) fn train(plan: &JammingPlan, data: &Balanced, h: usize, net: u64) -> 
     let mut course = Vec::new();
     // At a constant rate the energy of Adam rests at the noise of its steps, which says nothing.
     let (annealed, n) = (plan.method == "adam", system.effective() as f64);
-    let end = loop {
+    let mut w: Vec<f64>;
+    let mut end = loop {
         let step = run.clock().step;
-        let (energy, unmet) = system.energy_force_violated(&run.positions(0).to_f64(), &mut force)?;
+        w = run.positions(0).to_f64();
+        let (energy, unmet) = system.energy_force_violated(&w, &mut force)?;
         let unmet = unmet.unwrap_or(0) as u64;
         course.push((step, unmet, energy));
         match run.stop(0) {
@@ -165,7 +188,14 @@ pub(super) fn train(plan: &JammingPlan, data: &Balanced, h: usize, net: u64) -> 
             None => run.advance(next_look(step).min(plan.steps) - step)?,
         }
     };
-    let w = run.positions(0).to_f64();
+    if !matches!(end, End::Fitted | End::Diverged)
+        && let Some(scaled) = fitting(&system, &w)?
+    {
+        w = scaled;
+        course.pop();
+        course.push((run.clock().step, 0, 0.0));
+        end = End::Fitted;
+    }
     let gaps = system.gaps(&w)?;
     let (steps, unmet, energy) = course[course.len() - 1];
     let error = |split| -> Result<Option<f64>, Fault> {
@@ -193,4 +223,36 @@ pub(super) fn train(plan: &JammingPlan, data: &Balanced, h: usize, net: u64) -> 
         negative: histogram(gaps.iter().copied()),
         curvature,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasslab_nets::jamming::JammingData;
+    use std::path::Path;
+
+    /// Ten samples, h = 6: early in its descent a net is on the right side everywhere with unmet margins: a factor on the last layer fits it, and
+    /// weights below are as they were. A net with a sample on the wrong side is left alone, and so is one that is not finite.
+    #[test]
+    fn a_net_without_training_error_is_a_factor_from_a_fit() {
+        let plan = JammingPlan::default();
+        let data = JammingData::open("random", 6, 10, 0, Path::new("."), Streams::new(1)).unwrap();
+        let data = data.of(6, 10, 0).unwrap();
+        let system = Arc::new(JammingMlp::new(&plan.shape(6), &data.train, &data.test).unwrap());
+        let mut x = vec![0.0; system.dof()];
+        system.initial(Streams::new(1), 0, &mut x).unwrap();
+        assert_eq!(fitting(&system, &x).unwrap(), None, "half of the samples are on the wrong side at first");
+        let mut force = vec![0.0; x.len()];
+        while system.gaps(&x).unwrap().iter().any(|gap| *gap < -0.99) {
+            system.energy_force(&x, &mut force).unwrap();
+            x.iter_mut().zip(&force).for_each(|(x, f)| *x += 0.05 * f);
+        }
+        assert!(system.gaps(&x).unwrap().iter().any(|gap| *gap < -0.5), "not fitted yet");
+        let scaled = fitting(&system, &x).unwrap().unwrap();
+        assert!(system.gaps(&scaled).unwrap().iter().all(|gap| *gap >= 0.0));
+        let last = system.layout().iter().find(|b| b.name == "layer4.weight").unwrap().range.start;
+        assert!(scaled[..last] == x[..last] && scaled[last..] != x[last..]);
+        x[0] = f64::NAN;
+        assert_eq!(fitting(&system, &x).unwrap(), None);
+    }
 }

@@ -220,7 +220,8 @@ pub(super) fn page(plan: &JammingPlan, about: &str, nets: &[NetResult], findings
     blocks.push(gaps(plan, nets, findings));
     blocks.extend(hessians(nets));
     blocks.push(Block::Paragraph(plain(&format!(
-        "Data: {about}. A net has fitted when no margin is unmet. Moved by Adam, whose rate falls from {}/h to a tenth of it over {} steps, it \
+        "Data: {about}. A net has fitted when no margin is unmet, or when all samples are on the right side at the end: its last layer is then multiplied by \
+         1/min y f. Moved by Adam, whose rate falls from {}/h to a tenth of it over {} steps, it \
          jams if more than 0.1 N margins are unmet at their end, else it is out of budget. Moved otherwise it jams when the least \
          energy so far fell by less than 1 % while the steps doubled (from step 500 on), or its force vanished; at the end it is slow if \
          the energy fell by less than 20 % in the second half, else out of budget. Slow nets count as jammed, those out of budget as \

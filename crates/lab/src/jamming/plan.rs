@@ -178,6 +178,6 @@ impl JammingPlan {
     /// All that decides the numbers of a net, as text: the name of its file is the hash of this.
     pub(super) fn key(&self, h: usize, p: usize, net: u64) -> String {
         let alone = Self { widths: vec![h], ratios: Vec::new(), samples: vec![p], nets: 0, ..self.clone() };
-        format!("glasslab jamming net {net}, format 1\n{}", alone.to_toml())
+        format!("glasslab jamming net {net}, format 2\n{}", alone.to_toml())
     }
 }
