@@ -1,4 +1,4 @@
-//! Studies of many parts (points of a plane, nets at jamming): a run directory in which each part is a file named by all that decides it, and
+//! Studies of many parts (points of a plane, nets of an advice or at jamming): a run directory in which each part is a file named by all that decides it, and
 //! parts computed on all threads, each kept as soon as it is there.
 
 use crate::error::{LabError, plan_error};

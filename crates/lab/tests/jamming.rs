@@ -170,7 +170,7 @@ fn mean(values: &[f64]) -> [f64; 2] {
 
 /// Random data, three hidden layers of ReLU, orthogonal start, d = h = 20 (N = 1220): from P/N = 2 to 3 the unmet margins jump from none
 /// (every net: less than 1 % of N, the few that dead units leave) to a number of order N, N_Delta/N above 0.4 by 5 standard errors over nets;
-/// at N = 444 the same from 1.5 to 3, with the threshold between 1.5 and 3.3 by 3 (measured: 2.28 +- 0.12; at N = 1220 between 2.75 and 3 for all nets). Papers: a jump to more than 0.4 at P/N = 2.8 to 3.3 for
+/// at N = 444 the same from 1.5 to 3, with the threshold between 1.5 and 3.3 by 3 (measured: 2.28 +- 0.12 over nets; at N = 1220 between 2.75 and 3 for all nets). Papers: a jump to more than 0.4 at P/N = 2.8 to 3.3 for
 /// N = 7854 and 10^7 steps (Geiger et al. 2019, arXiv:1809.09349); 30,000 steps lower the threshold.
 #[test]
 #[ignore = "slow: about 6 core-minutes"]

@@ -88,22 +88,9 @@ fn mutate_tables(rounds: u64) {
     let (mut read, mut refused) = (0_u64, 0_u64);
     for round in 0..rounds {
         let mut rng = glasslab_core::Streams::new(12).stream("fuzz", 0, round);
-        let mut pick = |n: usize| (rand_core::Rng::next_u64(&mut rng) % n.max(1) as u64) as usize;
         let (name, seed) = &seeds[round as usize % seeds.len()];
         let mut bytes = seed.clone().into_bytes();
-        for _ in 0..1 + pick(3) {
-            let at = pick(bytes.len());
-            match pick(4) {
-                0 if !bytes.is_empty() => bytes[at] = b"\"[]=,\n09a/.\\\xff"[pick(13)],
-                1 => bytes.truncate(at),
-                2 => {
-                    let run = bytes[at..(at + pick(30)).min(bytes.len())].to_vec();
-                    let to = pick(bytes.len());
-                    bytes.splice(to..to, run);
-                }
-                _ => drop(bytes.drain(at..(at + pick(20)).min(bytes.len()))),
-            }
-        }
+        edit(&mut bytes, &mut rng, b"\"[]=,\n09a/.\\\xff", &[]);
         let table = dir.path().join(name);
         std::fs::write(&table, &bytes).unwrap();
         match analyse(&[table], &Options { memory: 256 << 20, ..Options::default() }, &()) {
@@ -134,22 +121,8 @@ fn mutate_indexes(rounds: u64) {
     let (mut read, mut refused) = (0_u64, 0_u64);
     for round in 0..rounds {
         let mut rng = glasslab_core::Streams::new(13).stream("fuzz", 0, round);
-        let mut pick = |n: usize| (rand_core::Rng::next_u64(&mut rng) % n.max(1) as u64) as usize;
         let mut bytes = index.as_bytes().to_vec();
-        for _ in 0..1 + pick(3) {
-            let at = pick(bytes.len());
-            match pick(5) {
-                0 if !bytes.is_empty() => bytes[at] = b"\"{}[]:,09a/.\\\xff"[pick(14)],
-                1 => bytes.truncate(at),
-                2 => {
-                    let run = bytes[at..(at + pick(30)).min(bytes.len())].to_vec();
-                    let to = pick(bytes.len());
-                    bytes.splice(to..to, run);
-                }
-                3 => drop(bytes.splice(at..at, [&b"../"[..], b"/etc/", b"null", b"1e999", b"[[[["][pick(5)].to_vec())),
-                _ => drop(bytes.drain(at..(at + pick(20)).min(bytes.len()))),
-            }
-        }
+        edit(&mut bytes, &mut rng, b"\"{}[]:,09a/.\\\xff", &[b"../", b"/etc/", b"null", b"1e999", b"[[[["]);
         std::fs::write(dir.path().join("step1").join(name), &bytes).unwrap();
         match run() {
             Ok(_) => read += 1,
@@ -160,6 +133,25 @@ fn mutate_indexes(rounds: u64) {
         }
     }
     assert!(refused > rounds / 4 && read > 0, "{read} read, {refused} refused");
+}
+
+/// One to three changes of a text: a byte of `alphabet`, a cut, a run that stands there twice, one of `words`, or a run that is gone.
+fn edit(bytes: &mut Vec<u8>, rng: &mut glasslab_core::Rng, alphabet: &[u8], words: &[&[u8]]) {
+    let mut pick = |n: usize| (rand_core::Rng::next_u64(rng) % n.max(1) as u64) as usize;
+    for _ in 0..1 + pick(3) {
+        let at = pick(bytes.len());
+        match pick(if words.is_empty() { 4 } else { 5 }) {
+            0 if !bytes.is_empty() => bytes[at] = alphabet[pick(alphabet.len())],
+            1 => bytes.truncate(at),
+            2 => {
+                let run = bytes[at..(at + pick(30)).min(bytes.len())].to_vec();
+                let to = pick(bytes.len());
+                bytes.splice(to..to, run);
+            }
+            4 => drop(bytes.splice(at..at, words[pick(words.len())].to_vec())),
+            _ => drop(bytes.drain(at..(at + pick(20)).min(bytes.len()))),
+        }
+    }
 }
 
 fn normal_f32(n: usize) -> Vec<f32> {

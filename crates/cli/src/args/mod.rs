@@ -8,7 +8,7 @@ mod sweep;
 
 pub use age::{Age, Altered, Digits, Run};
 pub use glass::{MeanField, Packing};
-pub use plane::{Advise, Plane};
+pub use plane::{Advise, Jamming, Plane};
 pub use series::{Detail, Series, Sketch};
 pub use sweep::{On, Sweep};
 
@@ -36,6 +36,17 @@ pub struct Common {
     /// Threads to compute with (default: all cores). Results do not depend on it.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub threads: Option<u32>,
+}
+
+/// Where a study of many nets is kept and how it goes on.
+#[derive(Args, Debug, Clone)]
+pub struct Kept {
+    /// Folder of the run (default: runs/VERB, or the next free one).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the stopped run in --out DIR; refused if the plan differs.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
 }
 
 /// Where a run goes and how it goes on.
@@ -73,7 +84,7 @@ pub enum Verb {
     Advise(Advise),
     /// Find the jamming transition of networks: how N_Delta, the number of unmet margins, jumps at a threshold of P/N; N*(P), the
     /// least number of weights that fits; the distribution of gaps; the Hessian taken apart.
-    Jamming(crate::verbs::jamming::Jamming),
+    Jamming(Jamming),
     /// Solve the exact two-time equations of the infinite spherical p-spin: energies, correlations, responses.
     MeanField(MeanField),
     /// Pack soft spheres to the verge of jamming: packing fraction, contacts, forces, gaps, vibrations. Exit code 1 if a packing

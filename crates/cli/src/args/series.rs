@@ -14,6 +14,20 @@ pub enum Detail {
     Tensors,
 }
 
+/// Which tensors of a checkpoint count, and how they are grouped.
+#[derive(Args, Debug)]
+pub struct Tensors {
+    /// A group of tensors: a name and a regular expression on their names (repeatable; default: the first component of the names).
+    #[arg(long, value_name = "[NAME=]REGEX")]
+    pub group: Vec<String>,
+    /// Tensors to leave out: a regular expression on their names (repeatable).
+    #[arg(long, value_name = "REGEX")]
+    pub skip: Vec<String>,
+    /// The state dict in PyTorch files that hold several, as in `model` or `ema.model` (default: the usual names).
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+}
+
 /// Flags of `series`.
 #[derive(Args, Debug)]
 pub struct Series {
@@ -29,15 +43,9 @@ pub struct Series {
     /// Displacements of the whole, of groups of tensors too, or of every tensor too.
     #[arg(long, value_enum, default_value = "tensors")]
     pub detail: Detail,
-    /// A group of tensors: a name and a regular expression on their names (repeatable; default: the first component of the names).
-    #[arg(long, value_name = "[NAME=]REGEX")]
-    pub group: Vec<String>,
-    /// Tensors to leave out: a regular expression on their names (repeatable).
-    #[arg(long, value_name = "REGEX")]
-    pub skip: Vec<String>,
-    /// The state dict in PyTorch files that hold several, as in `model` or `ema.model` (default: the usual names).
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
+    /// Which tensors, and how they are grouped.
+    #[command(flatten)]
+    pub tensors: Tensors,
     /// Fourth moments and participation ratios of the displacements too, and all sums exact: four times the time.
     #[arg(long)]
     pub fourth: bool,
@@ -65,15 +73,9 @@ pub struct Sketch {
     /// One row for the whole, for each group of tensors, or for each tensor.
     #[arg(long, value_enum, default_value = "groups")]
     pub detail: Detail,
-    /// A group of tensors: a name and a regular expression on their names (repeatable; default: the first component of the names).
-    #[arg(long, value_name = "[NAME=]REGEX")]
-    pub group: Vec<String>,
-    /// Tensors to leave out: a regular expression on their names (repeatable).
-    #[arg(long, value_name = "REGEX")]
-    pub skip: Vec<String>,
-    /// The state dict in PyTorch files that hold several.
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
+    /// Which tensors, and how they are grouped.
+    #[command(flatten)]
+    pub tensors: Tensors,
     /// Folder for the sketches, one file a checkpoint.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

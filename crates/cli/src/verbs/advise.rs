@@ -31,7 +31,7 @@ pub fn advise(args: &Args, common: &Common) -> Result<ExitCode> {
         all.extend(plan.complaints());
         glasslab_lab::plan_error("advise", all)
     })?;
-    let outcome = seek(plan, budget, Path::new("."), args.out.as_deref(), args.resume, &mut Bars::default())?;
+    let outcome = seek(plan, budget, Path::new("."), args.kept.out.as_deref(), args.kept.resume, &mut Bars::default())?;
     output::text(common, outcome.table.trim_end());
     output::text(common, &format!("report: {}", outcome.dir.join("report.html").display()));
     let mut json = outcome.summary;

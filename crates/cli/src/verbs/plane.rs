@@ -37,7 +37,7 @@ pub fn plane(args: &Args, common: &Common) -> Result<ExitCode> {
         alphas: if args.alphas.is_empty() { plan.alphas.clone() } else { args.alphas.clone() },
         ..plan
     };
-    carry_out(plan, Path::new("."), args.out.as_deref(), args.resume, common)
+    carry_out(plan, Path::new("."), args.kept.out.as_deref(), args.kept.resume, common)
 }
 
 /// Carries out a plan of the plane; data sets that are folders or files are looked up in `folder`.

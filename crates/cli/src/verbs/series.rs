@@ -62,9 +62,9 @@ pub fn series(args: &Series, common: &Common) -> Result<ExitCode> {
     let options = Options {
         memory,
         detail: detail(args.detail),
-        groups: args.group.clone(),
-        skip: args.skip.clone(),
-        key: args.key.clone(),
+        groups: args.tensors.group.clone(),
+        skip: args.tensors.skip.clone(),
+        key: args.tensors.key.clone(),
         fourth: args.fourth,
         exact: args.exact,
     };
@@ -91,9 +91,9 @@ fn detail(detail: Detail) -> series::Detail {
 pub fn sketch(args: &Sketch, common: &Common) -> Result<ExitCode> {
     let options = Options {
         detail: detail(args.detail),
-        groups: args.group.clone(),
-        skip: args.skip.clone(),
-        key: args.key.clone(),
+        groups: args.tensors.group.clone(),
+        skip: args.tensors.skip.clone(),
+        key: args.tensors.key.clone(),
         ..Options::default()
     };
     let (written, findings) = series::project(&args.paths, &options, (args.seed, args.k), &args.out, &Bytes::new())?;

@@ -17,15 +17,14 @@ pub use plan::{AdvisePlan, Budget};
 pub use quote::Quote;
 
 use crate::error::{LabError, plan_error};
-use crate::run::{Watch, difference};
+use crate::run::Watch;
+use crate::study::{self, Study};
 use glasslab_core::{Fault, Streams};
 use glasslab_nets::labelled::{Classes, Labelled, Parts, Sizes, parts};
-use glasslab_store::{Manifest, RunDir, utc};
 use search::{Choice, Round, Search, Spot};
 use serde_json::{Value, json};
 use shop::Shop;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
 
 /// What the advice left.
 #[derive(Clone, Debug)]
@@ -46,9 +45,8 @@ const COMPONENTS: usize = 30;
 
 fn refuse(fault: Fault) -> LabError {
     match fault {
-        Fault::Input(complaints) => plan_error("advise", complaints),
         fault @ Fault::File { .. } => LabError::Data(fault),
-        fault => LabError::Quench { quench: "advise".to_owned(), fault },
+        fault => study::refuse("advise", fault),
     }
 }
 
@@ -92,23 +90,22 @@ pub fn advise(
     if !complaints.is_empty() {
         return Err(plan_error("advise", complaints));
     }
-    let begin = Instant::now();
     let (plan, cut) = prepared(plan, budget, folder, out.filter(|_| resume), watch)?;
-    let dir = open(&plan, out, resume)?;
-    watch.note(&format!("run directory {}", dir.path().display()));
+    let study = Study::open("advise", "nets", &plan.to_toml(), out, resume)?;
+    watch.note(&format!("run directory {}", study.dir.path().display()));
     watch.note(&format!("{}: {}", plan.data, cut.about));
     let kernel = first(&cut.choose, KERNEL);
-    let mut shop = Shop::new(&plan, &cut.train, kernel.clone(), cut.choose.clone(), &dir);
+    let mut shop = Shop::new(&plan, &cut.train, kernel.clone(), cut.choose.clone(), &study);
     let mut search = Search::new(&plan, &mut shop);
     let choice = search.run(watch)?;
     let Search { spots, rounds, mut spent, cut: cut_short, .. } = search;
-    let mut quoting = Shop::new(&plan, &cut.train, kernel.clone(), cut.quote.clone(), &dir);
+    let mut quoting = Shop::new(&plan, &cut.train, kernel.clone(), cut.quote.clone(), &study);
     let quote = match &choice {
         Some(c) => quote::quote(&plan, &spots[c.spot], c.nets, &mut quoting, watch)?,
         None => None,
     };
     spent += quote.as_ref().map_or(0.0, |q| q.work);
-    let mut holding = Shop::new(&plan, &cut.train, kernel, cut.held.clone(), &dir);
+    let mut holding = Shop::new(&plan, &cut.train, kernel, cut.held.clone(), &study);
     let test = match (&choice, &quote) {
         (Some(c), Some(q)) if plan.back_test => {
             back_test::back_test(&plan, &spots[c.spot], c.nets, q, &mut shop, &mut holding, watch)?
@@ -132,7 +129,7 @@ pub fn advise(
     };
     let seconds = shop.seconds + quoting.seconds + holding.seconds;
     let work = spent + test.as_ref().map_or(0.0, |t| t.work);
-    write(&dir, &found, seconds, work, begin)
+    write(&study, &found, seconds, work)
 }
 
 /// The plan with everything decided, and the data cut.
@@ -180,19 +177,7 @@ fn first(data: &Labelled, count: usize) -> Labelled {
     Labelled { inputs: data.inputs, x: data.x[..n * data.inputs].to_vec(), y: data.y[..n].to_vec() }
 }
 
-fn open(plan: &AdvisePlan, out: Option<&Path>, resume: bool) -> Result<RunDir, LabError> {
-    let path = out.map_or_else(|| crate::run::free_folder("advise"), Path::to_owned);
-    let text = plan.to_toml();
-    let dir = if resume { RunDir::resume(&path)? } else { RunDir::create(&path)? };
-    match dir.plan()? {
-        None => dir.write_plan(&text)?,
-        Some(there) if there == text => {}
-        Some(there) => return Err(LabError::OtherPlan { dir: path, difference: difference(&there, &text) }),
-    }
-    Ok(dir)
-}
-
-fn write(dir: &RunDir, found: &Found, seconds: f64, work: f64, begin: Instant) -> Result<AdviseOutcome, LabError> {
+fn write(study: &Study, found: &Found, seconds: f64, work: f64) -> Result<AdviseOutcome, LabError> {
     let advice = words::advice(found);
     let chosen = found.choice.map(|c| {
         let spot = &found.spots[c.spot];
@@ -218,14 +203,7 @@ fn write(dir: &RunDir, found: &Found, seconds: f64, work: f64, begin: Instant) -
         "rounds": found.rounds,
         "advice": advice,
     });
-    dir.write_records("advise", &records::dataset(found))?;
-    dir.write_summary(&summary)?;
-    dir.write_report(&page::page(found, &advice).html())?;
-    let mut manifest = Manifest::new(found.plan.seed, rayon::current_num_threads() as u64);
-    manifest.wall_seconds = begin.elapsed().as_secs_f64();
-    manifest.state = "completed".to_owned();
-    manifest.finished = utc(SystemTime::now());
-    dir.write_manifest(&manifest)?;
+    study.finish(found.plan.seed, &records::dataset(found), &summary, &page::page(found, &advice))?;
     let mut table = words::table(found);
     table += "\n";
     for sentence in &advice {
@@ -236,5 +214,5 @@ fn write(dir: &RunDir, found: &Found, seconds: f64, work: f64, begin: Instant) -
         let rate = work / seconds;
         table += &format!("  On one core of this machine that training takes about {}.\n", words::time(q.work / rate));
     }
-    Ok(AdviseOutcome { dir: dir.path().to_owned(), summary, table })
+    Ok(AdviseOutcome { dir: study.dir.path().to_owned(), summary, table })
 }

@@ -4,18 +4,14 @@ use super::plan::AdvisePlan;
 use crate::error::LabError;
 use crate::plane::{End, PlanePlan, RunResult, net};
 use crate::run::Watch;
-use crate::study::spread;
+use crate::study::{Part, Study, spread};
 use glasslab_core::{Fault, Streams};
 use glasslab_nets::labelled::{Labelled, Prepared};
 use glasslab_nets::plane::{Gate, Shape};
-use glasslab_store::RunDir;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
 use std::time::Instant;
-
-/// Folder of the nets.
-const NETS: &str = "nets";
 
 /// A net to train: a point of the plane and the number of its initial weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +32,12 @@ pub(super) struct Net {
     pub outputs: Vec<f32>,
 }
 
+impl Part for Net {
+    fn key(&self) -> &str {
+        &self.key
+    }
+}
+
 impl Net {
     /// False if it diverged: such a net is in no average.
     pub fn is_whole(&self) -> bool {
@@ -47,7 +49,7 @@ impl Net {
 pub(super) struct Shop<'a> {
     plan: PlanePlan,
     data: Prepared,
-    dir: &'a RunDir,
+    study: &'a Study,
     /// Digest of plan and data: what is common to the keys.
     common: String,
     /// Seconds of computing, summed over threads; for planning and the manifest alone.
@@ -69,7 +71,7 @@ fn bytes(data: &Labelled) -> Vec<u8> {
 
 impl<'a> Shop<'a> {
     /// Trains on `train`, takes tangent kernels on `kernel`, judges on `judge`.
-    pub fn new(plan: &AdvisePlan, train: &Labelled, kernel: Labelled, judge: Labelled, dir: &'a RunDir) -> Self {
+    pub fn new(plan: &AdvisePlan, train: &Labelled, kernel: Labelled, judge: Labelled, study: &'a Study) -> Self {
         let of = PlanePlan {
             samples: train.len(),
             depth: plan.depth,
@@ -87,7 +89,7 @@ impl<'a> Shop<'a> {
         );
         let common = digest(&[words.as_bytes(), &bytes(train), &bytes(&kernel), &bytes(&judge)]);
         let data = Prepared { train: train.clone(), kernel, test: judge, about: String::new() };
-        Self { plan: of, data, dir, common, seconds: 0.0 }
+        Self { plan: of, data, study, common, seconds: 0.0 }
     }
 
     /// Labels of the samples that nets are judged by.
@@ -104,15 +106,8 @@ impl<'a> Shop<'a> {
         format!("{} h {} alpha {:?} net {}", self.common, order.width, order.alpha, order.number)
     }
 
-    fn file(key: &str) -> String {
-        format!("{}.json", digest(&[key.as_bytes()]))
-    }
-
     fn read(&self, order: &Order) -> Option<Net> {
-        let key = self.key(order);
-        let found = std::fs::read(self.dir.path().join(NETS).join(Self::file(&key))).ok()?;
-        let net = serde_json::from_slice::<Net>(&found).ok()?;
-        (net.key == key && net.outputs.len() == self.data.test.len()).then_some(net)
+        self.study.read(&self.key(order)).filter(|net: &Net| net.outputs.len() == self.data.test.len())
     }
 
     fn make(&self, order: &Order) -> Result<Net, Fault> {
@@ -138,8 +133,7 @@ impl<'a> Shop<'a> {
         spread(&open, timed, |(k, result, time)| {
             seconds += time;
             let kept = result.map_err(super::refuse).and_then(|net| {
-                let text = serde_json::to_vec(&net).unwrap_or_default();
-                self.dir.write_file(NETS, &Self::file(&net.key), &text)?;
+                self.study.keep(&net, &serde_json::to_vec(&net).unwrap_or_default())?;
                 done[k] = Some(net);
                 Ok(())
             });

@@ -16,7 +16,7 @@ pub struct Threshold {
     pub hidden: usize,
     /// N.
     pub effective: usize,
-    /// Mean of P/N at the transition, and its standard error (bootstrap over nets).
+    /// Mean of P/N at the transition, and its standard error (bootstrap over nets, and the spacing of the ratios).
     pub ratio: Option<[f64; 2]>,
     /// Standard deviation of P/N at the transition over nets, and its standard error.
     pub width: Option<[f64; 2]>,
@@ -79,12 +79,13 @@ pub struct Findings {
 pub(super) const POSITIVE: (f64, f64) = (0.01, 1.0);
 pub(super) const NEGATIVE: (f64, f64) = (0.003, 0.3);
 
-/// Mean and standard deviation of the threshold from fractions that fit (fitted, of all) at ascending ratios, by Spearman's and
-/// Kaerber's sums: the fractions, made monotone (least squares), fall by dp between two ratios; the threshold is taken as uniform there.
+/// Mean and standard deviation of the threshold, and how far the spacing of the ratios lets the mean be known, from fractions that fit (fitted, of all) at ascending ratios, by Spearman's and
+/// Kaerber's sums: the fractions, made monotone (least squares), fall by dp between two ratios; the threshold is taken as uniform there. The
+/// third number is the root of sum (dp step)^2/12: where all nets change between the same two ratios, the place between them is open.
 ///
 /// `None` unless more than 9 of 10 fit at the first ratio and fewer than 1 of 10 at the last. Source: Finney, Statistical Method in
 /// Biological Assay, ch. 20. Checked by `a_known_threshold_is_found`.
-pub(super) fn threshold(points: &[(f64, f64, f64)]) -> Option<(f64, f64)> {
+pub(super) fn threshold(points: &[(f64, f64, f64)]) -> Option<[f64; 3]> {
     // Pool adjacent violators of a falling sequence.
     let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
     for &(_, fitted, all) in points {
@@ -106,7 +107,8 @@ pub(super) fn threshold(points: &[(f64, f64, f64)]) -> Option<(f64, f64)> {
         .collect();
     let mean: f64 = falls.iter().map(|(dp, middle, _)| dp * middle).sum();
     let square = falls.iter().map(|(dp, middle, step)| dp * ((middle - mean).powi(2) + step * step / 12.0));
-    Some((mean, square.sum::<f64>().sqrt()))
+    let open: f64 = falls.iter().map(|(dp, _, step)| (dp * step).powi(2) / 12.0).sum();
+    Some([mean, square.sum::<f64>().sqrt(), open.sqrt()])
 }
 
 /// Least squares of y on x with errors of y: slope, intercept, error of the slope, chi^2 per degree of freedom (NaN for two points).
@@ -161,7 +163,7 @@ fn of_width(plan: &JammingPlan, nets: &[NetResult], h: usize) -> Threshold {
         .collect();
     let found = threshold(&points);
     let mut rng = Streams::new(plan.seed).stream("bootstrap", h as u64, 0);
-    let again: Vec<(f64, f64)> = (0..200)
+    let again: Vec<[f64; 3]> = (0..200)
         .filter_map(|_| {
             let some = scan.iter().zip(&points).map(|((_, some), p)| {
                 let drawn = (0..some.len()).filter(|_| fits(&some[rng.random_range(0..some.len())])).count();
@@ -170,15 +172,15 @@ fn of_width(plan: &JammingPlan, nets: &[NetResult], h: usize) -> Threshold {
             threshold(&some.collect::<Vec<_>>())
         })
         .collect();
-    let bar = |value: f64, of: fn(&(f64, f64)) -> f64| [value, spread(again.iter().map(of))];
+    let bar = |f: [f64; 3], k: usize| [f[k], spread(again.iter().map(|a| a[k])).hypot(f[2])];
     let all: Vec<&NetResult> = scan.iter().flat_map(|s| s.1.iter().copied()).collect();
     let jammed: Vec<f64> = all.iter().filter(|n| is_jammed(n)).map(|n| n.unmet_part()).collect();
     let (mean, error) = mean_and_error(jammed.iter().copied());
     Threshold {
         hidden: h,
         effective,
-        ratio: found.map(|f| bar(f.0, |a| a.0)),
-        width: found.map(|f| bar(f.1, |a| a.1)),
+        ratio: found.map(|f| bar(f, 0)),
+        width: found.map(|f| bar(f, 1)),
         unmet: (!jammed.is_empty()).then_some([mean, error]),
         least_unmet: jammed.iter().copied().min_by(f64::total_cmp),
         counts: [jammed.len(), all.iter().filter(|n| matches!(n.end, End::OutOfBudget | End::Diverged)).count()],
@@ -329,13 +331,17 @@ mod tests {
         let points: Vec<(f64, f64, f64)> = (ratios.iter())
             .map(|&r| (r, (0..400).filter(|_| law.sample(&mut rng) > r).count() as f64, 400.0))
             .collect();
-        let (mean, width) = threshold(&points).unwrap();
+        let [mean, width, open] = threshold(&points).unwrap();
         let grid: f64 = 0.1 / 12_f64.sqrt();
         assert!((mean - 3.0).abs() < 4.0 * 0.2 / 20.0, "{mean}");
         assert!((width - (0.04 + grid * grid).sqrt()).abs() < 4.0 * 0.2 / 800_f64.sqrt(), "{width}");
+        assert!(open < grid);
+        // All nets change between 2 and 3: nobody knows where.
+        let sudden = [(1.0, 10.0, 10.0), (2.0, 10.0, 10.0), (3.0, 0.0, 10.0)];
+        assert_eq!(threshold(&sudden), Some([2.5, (1.0_f64 / 12.0).sqrt(), (1.0_f64 / 12.0).sqrt()]));
         // A bump is made level; too few that fit at the start is no transition.
         let bump = [(1.0, 10.0, 10.0), (2.0, 4.0, 10.0), (3.0, 6.0, 10.0), (4.0, 0.0, 10.0)];
-        assert!((threshold(&bump).unwrap().0 - (0.5 * 1.5 + 0.5 * 3.5)).abs() < 1e-12);
+        assert!((threshold(&bump).unwrap()[0] - (0.5 * 1.5 + 0.5 * 3.5)).abs() < 1e-12);
         assert_eq!(threshold(&bump[1..]), None);
     }
 

@@ -62,7 +62,7 @@ fn transition(plan: &JammingPlan, nets: &[NetResult], findings: &Findings) -> Bl
     ];
     let caption = "Left: every mark is a net, lines are means: N_Δ/N is 0 or of order 1, with nothing between. Middle: part of the nets \
                    that meet all margins, one standard error; vertical lines: mean threshold. Right: standard deviation of the \
-                   threshold over nets, one standard error (bootstrap).";
+                   threshold over nets, one standard error (bootstrap, and the spacing of P/N).";
     figure("transition", "The transition", caption, panels)
 }
 
