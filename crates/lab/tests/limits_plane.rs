@@ -65,8 +65,8 @@ fn plans_of_the_plane_are_sound() {
 ///   slope -1 within 0.01, the widths from 32 on agree within 3 standard errors and O(1/h), 2/32;
 /// - alpha* does not depend on h where h >= 32: d ln alpha*/d ln h is 0 within 3 standard errors, and 1/2 (alpha_paper* independent of
 ///   h) is excluded by 5;
-/// - the variance over nets falls as 1/h over the largest widths, lazy and feature learning: slope -1 within 3 standard errors and
-///   below 0 by 2 (measured where features are learnt: -0.69 +- 0.31), and h Var of the two largest widths agrees within 3 at every alpha.
+/// - the variance over nets falls as 1/h from h = 16 on, lazy and feature learning: slope -1 within 3 standard errors and below 0 by
+///   3 (measured: -1.15 +- 0.08 lazy, -0.81 +- 0.18 where features are learnt), and h Var of the two largest widths agrees within 3 at every alpha.
 #[test]
 #[ignore = "slow: about 2 core-minutes"]
 fn the_lazy_regime_and_its_crossover() {
@@ -111,13 +111,13 @@ fn the_lazy_regime_and_its_crossover() {
     println!("d ln alpha*/d ln h = {s:.3} +- {e:.3}");
     assert!(s.abs() < 3.0 * e && (s - 0.5).abs() > 5.0 * e && (s + 0.5).abs() > 5.0 * e, "{s} +- {e}");
     for alpha in [first, lazy] {
-        let logs: Vec<(f64, f64, f64)> = (largest.iter())
+        let logs: Vec<(f64, f64, f64)> = (plan.widths[1..].iter())
             .map(|&h| (h, at(&points, h, alpha).variance))
             .map(|(h, [v, e])| ((h as f64).ln(), v.ln(), e / v))
             .collect();
         let [s, e] = slope(&logs);
         println!("alpha = {alpha}: d ln Var/d ln h = {s:.3} +- {e:.3}");
-        assert!((s + 1.0).abs() < 3.0 * e && s + 2.0 * e < 0.0, "alpha = {alpha}: {s} +- {e}");
+        assert!((s + 1.0).abs() < 3.0 * e && s + 3.0 * e < 0.0, "alpha = {alpha}: {s} +- {e}");
     }
     for &alpha in &plan.alphas {
         let [a, b] = [1, 2].map(|k| plan.widths[plan.widths.len() - k]).map(|h| {
