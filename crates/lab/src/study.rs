@@ -90,6 +90,40 @@ impl Study {
     }
 }
 
+/// How busy the cores were.
+pub(crate) struct Cores {
+    begin: Instant,
+    used: Option<f64>,
+}
+
+/// Processor seconds of this process so far, all threads together.
+fn processor_seconds() -> Option<f64> {
+    #[cfg(unix)]
+    {
+        let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Some(t.tv_sec as f64 + 1e-9 * t.tv_nsec as f64)
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+impl Cores {
+    /// From now on.
+    pub fn watch() -> Self {
+        Self { begin: Instant::now(), used: processor_seconds() }
+    }
+
+    /// Wall time and the share of the threads' time that they computed: what is missing they idled, or others had it.
+    pub fn words(&self) -> String {
+        let wall = self.begin.elapsed().as_secs_f64();
+        let share = |from: f64| Some((processor_seconds()? - from) / (wall * rayon::current_num_threads() as f64));
+        match self.used.and_then(share) {
+            Some(share) => format!("{wall:.1} s, threads busy {:.0} %", 100.0 * share),
+            None => format!("{wall:.1} s"),
+        }
+    }
+}
+
 /// `work(k, say)` for every k of `order`, begun in this order, on all threads; what they `say` is taken on this one. Where `take` breaks
 /// off (a full disk) no further k begins. On a thread of a pool, which must not wait for others: one k after the other.
 ///

@@ -123,3 +123,47 @@ fn all_that_is_wrong_is_said_at_once_before_anything_is_written() {
     assert!(error.contains("samples") && error.contains("at most"), "{error}");
     assert!(!out.exists(), "nothing is left behind");
 }
+
+/// SGD at a temperature, with rate T alpha h B: wide nets fit, and the batches count as steps; a net of width 1 does not. Another temperature ends elsewhere, and nonsense is
+/// refused by its name.
+#[test]
+fn sgd_at_a_temperature_fits() {
+    let dir = tempfile::tempdir().unwrap();
+    let sgd = |temperature: f64| PlanePlan {
+        method: "sgd".to_owned(),
+        temperature,
+        batch: 8,
+        alphas: vec![1.0],
+        refine: 0,
+        steps: 20_000,
+        ..small()
+    };
+    let run = |name: &str, plan: PlanePlan| plane(plan, Path::new("."), Some(&dir.path().join(name)), false, &mut ());
+    let of = |name: &str, plan: PlanePlan| -> Vec<PointResult> {
+        let mut all: Vec<PointResult> = points(&run(name, plan).unwrap().dir)
+            .values()
+            .map(|b| serde_json::from_slice(b).unwrap())
+            .filter(|p: &PointResult| p.first == 0)
+            .collect();
+        all.sort_by_key(|p| p.width);
+        all
+    };
+    let (cold, warm) = (of("cold", sgd(0.01)), of("warm", sgd(0.04)));
+    for found in [&cold, &warm] {
+        assert!(found[0].is_jammed() && found[0].runs.iter().all(|r| r.steps == 20_000), "{:?}", found[0]);
+        assert_eq!(found[1].fitted(), 3, "{:?}", found[1]);
+        for r in &found[1].runs {
+            // 40 samples in batches of 8: five a look.
+            assert!(r.unmet == 0 && r.steps % 5 == 0 && r.steps < 20_000);
+            let rate = r.time / r.steps as f64;
+            let temperature = rate / (16.0 * 8.0);
+            assert!((temperature / 0.01 - 1.0).abs() < 1e-9 || (temperature / 0.04 - 1.0).abs() < 1e-9);
+        }
+    }
+    assert_ne!(cold[1].runs[0].test_error, warm[1].runs[0].test_error);
+    let bad = PlanePlan { temperature: -1.0, batch: 41, ..sgd(0.01) };
+    let error = run("bad", bad).unwrap_err().to_string();
+    assert!(error.contains("temperature = -1") && error.contains("batch = 41") && error.contains("40"), "{error}");
+    let error = run("bad", PlanePlan { method: "adagrad".to_owned(), ..small() }).unwrap_err().to_string();
+    assert!(error.contains("method = adagrad"), "{error}");
+}

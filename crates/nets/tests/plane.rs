@@ -115,6 +115,35 @@ fn the_fused_flow_keeps_the_stepper_contract() {
 
 /// Theta = J J^T, with J by central differences of the outputs: h = 1e-5, so an error of about h^2 (slope of the
 /// nonlinearity)^2 = 2e-9 in each of some 60 terms: below 1e-7 of the largest entry.
+/// The means over seven batches of 100 samples, weighed by their sizes, are energy and force of the whole, to 1e-12; a batch is that of its samples: in another
+/// order it gives the same.
+#[test]
+fn mini_batches_average_to_the_whole() {
+    for system in systems() {
+        let batches = system.subsample().unwrap();
+        let (n, p) = (system.dof(), batches.samples());
+        let mut x = vec![0.0; n];
+        system.initial(Streams::new(5), 3, &mut x).unwrap();
+        let (mut whole, mut part, mut sum) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+        let energy = system.energy_force(&x, &mut whole).unwrap();
+        let mut order = BatchOrder::new(Streams::new(6), 0, p, p.div_ceil(7));
+        let mut mean = 0.0;
+        for step in 0..order.steps_per_epoch() {
+            let batch = order.batch(step).to_vec();
+            let share = batch.len() as f64 / p as f64;
+            mean += share * batches.batch_energy_force(&x, &batch, &mut part).unwrap();
+            sum.iter_mut().zip(&part).for_each(|(s, f)| *s += share * f);
+        }
+        assert!((mean / energy - 1.0).abs() < 1e-12);
+        let size = whole.iter().fold(0.0_f64, |m, f| m.max(f.abs()));
+        assert!(worst(&sum, &whole) < 1e-12 * size, "{}", worst(&sum, &whole));
+        let few = [3_u32, 1, 2];
+        batches.batch_energy_force(&x, &few, &mut part).unwrap();
+        batches.batch_energy_force(&x, &[1, 2, 3], &mut sum).unwrap();
+        assert!(worst(&sum, &part) < 1e-12 * size);
+    }
+}
+
 #[test]
 fn the_kernel_is_the_product_of_gradients() {
     for system in systems() {

@@ -68,12 +68,33 @@ pub struct Plane {
     /// Factor on orthogonal initial weights.
     #[arg(long, value_name = "G", default_value_t = 1.0, allow_negative_numbers = true)]
     pub gain: f64,
-    /// Budget of a run: attempts of gradient flow.
+    /// Budget of a run: attempts of gradient flow, or mini-batches.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub steps: u64,
+    /// How nets are moved: flow, or sgd (mini-batches at a temperature).
+    #[arg(long, value_name = "NAME", default_value = "flow")]
+    pub method: String,
+    /// Flow: limit of |F - F'|^2/(|F| |F'|) of a step.
+    #[arg(long, value_name = "TURN", default_value_t = 1e-4, allow_negative_numbers = true)]
+    pub largest_turn: f64,
+    /// Flow: limit of the change of alpha f of a step.
+    #[arg(long, value_name = "MOVE", default_value_t = 0.1, allow_negative_numbers = true)]
+    pub largest_move: f64,
+    /// Flow: time over which forces are remembered (continuous momentum); 0: none.
+    #[arg(long, value_name = "TAU", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub memory: f64,
+    /// SGD: its temperature, rate/(alpha h batch).
+    #[arg(long, value_name = "T", default_value_t = 1e-3, allow_negative_numbers = true)]
+    pub temperature: f64,
+    /// SGD: samples of a batch.
+    #[arg(long, value_name = "B", default_value_t = 32)]
+    pub batch: usize,
     /// Rounds of bisection of h*(alpha) and alpha*(h) after the grid.
     #[arg(long, value_name = "ROUNDS", default_value_t = 0)]
     pub refine: u32,
+    /// Numbers of training samples at which the least width that fits is looked for at the middle alpha, for N*(P).
+    #[arg(long, value_name = "P,P,...", value_delimiter = ',')]
+    pub curve: Vec<usize>,
     /// Seed of all random streams.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,

@@ -28,7 +28,14 @@ pub fn plane(args: &Args, common: &Common) -> Result<ExitCode> {
         gain: args.gain,
         seeds: args.nets,
         steps: args.steps,
+        method: args.method.clone(),
+        largest_turn: args.largest_turn,
+        largest_move: args.largest_move,
+        memory: args.memory,
+        temperature: args.temperature,
+        batch: args.batch,
         refine: args.refine,
+        curve: args.curve.clone(),
         seed: args.seed,
         ..PlanePlan::default()
     };

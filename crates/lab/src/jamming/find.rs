@@ -112,7 +112,7 @@ pub(super) fn threshold(points: &[(f64, f64, f64)]) -> Option<[f64; 3]> {
 }
 
 /// Least squares of y on x with errors of y: slope, intercept, error of the slope, chi^2 per degree of freedom (NaN for two points).
-pub(super) fn straight(points: &[(f64, f64, f64)]) -> Option<(f64, f64, f64, f64)> {
+pub(crate) fn straight(points: &[(f64, f64, f64)]) -> Option<(f64, f64, f64, f64)> {
     if points.len() < 2 || points.iter().any(|p| p.2.is_nan() || p.2 <= 0.0) {
         return None;
     }

@@ -7,6 +7,7 @@ mod page;
 mod plan;
 mod records;
 
+pub(crate) use find::straight;
 pub use find::{Findings, Line, LinePoint, Threshold};
 pub use net::{Curvature, End, NetResult};
 pub use plan::JammingPlan;
@@ -169,6 +170,7 @@ fn compute(
     };
     let mut done: Vec<Vec<NetResult>> = vec![Vec::new(); tasks.len()];
     let (mut failed, mut finished) = (None, std::collections::BTreeSet::new());
+    let cores = study::Cores::watch();
     watch.begin("nets", 0, tasks.len() as u64);
     study::spread(&order, work, |(k, last, result): Said| {
         let kept = match result {
@@ -190,6 +192,7 @@ fn compute(
         }
     });
     watch.end();
+    watch.note(&format!("nets: {}", cores.words()));
     match failed {
         Some(error) => Err(error),
         None => Ok(done.into_iter().flatten().collect()),

@@ -1,8 +1,10 @@
 //! What the points say: the jamming line, the crossover between the regimes, what to do.
 
 use super::choice::{Quote, choose, cost};
+use super::curve::CurveLine;
 use super::plan::PlanePlan;
 use super::point::PointResult;
+use super::star::{Star, star};
 use crate::summary::short;
 use serde::Serialize;
 
@@ -15,13 +17,8 @@ pub struct JammingPoint {
     pub below: Option<usize>,
     /// Smallest width above it at which a net fits; None if none does.
     pub above: Option<usize>,
-}
-
-impl JammingPoint {
-    /// h* = sqrt(below above), if both are known.
-    pub fn width(&self) -> Option<f64> {
-        Some(((self.below? * self.above?) as f64).sqrt())
-    }
+    /// h*, the width at which half of the nets fit; None if it lies beyond the widths.
+    pub star: Option<Star>,
 }
 
 /// Where the kernel change passes 1 at one width.
@@ -55,6 +52,8 @@ pub struct Findings {
     pub crossover: Vec<CrossoverPoint>,
     /// Lazy slopes.
     pub lazy: Vec<LazySlope>,
+    /// N* against P, if it was asked for.
+    pub curve: Option<CurveLine>,
     /// What to expect of the recommended point: from nets that had no part in the choice, on the half of the test set that had
     /// none.
     pub quote: Option<Quote>,
@@ -81,14 +80,16 @@ pub(super) fn row(points: &[PointResult], width: usize) -> Vec<&PointResult> {
     all
 }
 
-/// The jamming line at one alpha: the last width at which none fits, before the first from which on some always fit.
+/// The jamming line at one alpha: the last width at which none fits, before the first from which on some always fit; and where half fit.
 pub(super) fn jamming(points: &[PointResult], alpha: f64) -> JammingPoint {
     let column = column(points, alpha);
     let below = column.iter().rposition(|p| p.is_jammed());
+    let counts: Vec<(usize, usize, usize)> = column.iter().map(|p| (p.width, p.fitted(), p.runs.len())).collect();
     JammingPoint {
         alpha,
         below: below.map(|k| column[k].width),
         above: column.get(below.map_or(0, |k| k + 1)).map(|p| p.width),
+        star: star(&counts),
     }
 }
 
@@ -210,7 +211,12 @@ fn advice(
 }
 
 /// Everything that the points say.
-pub(super) fn findings(plan: &PlanePlan, points: &[PointResult], fresh: Option<&PointResult>) -> Findings {
+pub(super) fn findings(
+    plan: &PlanePlan,
+    points: &[PointResult],
+    fresh: Option<&PointResult>,
+    curve: Option<CurveLine>,
+) -> Findings {
     let crossover: Vec<CrossoverPoint> = plan.widths.iter().filter_map(|&h| crossover(points, h)).collect();
     Findings {
         jamming: plan.alphas.iter().map(|&a| jamming(points, a)).collect(),
@@ -218,6 +224,7 @@ pub(super) fn findings(plan: &PlanePlan, points: &[PointResult], fresh: Option<&
         quote: fresh.map(Quote::of),
         advice: advice(plan, points, &crossover, fresh),
         crossover,
+        curve,
     }
 }
 
@@ -266,11 +273,13 @@ pub(super) mod tests {
         let points: Vec<_> = fits.iter().map(|&(h, f)| point(h, 1.0, f, 0.1, 0.1)).collect();
         let found = jamming(&points, 1.0);
         assert_eq!((found.below, found.above), (Some(4), Some(8)));
-        assert!((found.width().unwrap() - 32_f64.sqrt()).abs() < 1e-12);
-        let all = jamming(&points[2..], 1.0);
-        assert_eq!((all.below, all.above, all.width()), (None, Some(8), None));
+        let star = found.star.unwrap();
+        assert!(star.width > 7.0 && star.width < 11.0, "2 of 5 fit at 8: {star:?}");
+        assert!(star.interval[0] > 4.0 && star.interval[1] < 16.0, "{star:?}");
+        let all = jamming(&points[3..], 1.0);
+        assert_eq!((all.below, all.above, all.star), (None, Some(16), None));
         let none = jamming(&points[..2], 1.0);
-        assert_eq!((none.below, none.above, none.width()), (Some(4), None, None));
+        assert_eq!((none.below, none.above, none.star), (Some(4), None, None));
     }
 
     /// Kernel change 3/alpha: alpha* = 3, slope -1.

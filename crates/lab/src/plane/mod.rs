@@ -2,6 +2,7 @@
 
 mod average;
 mod choice;
+mod curve;
 mod find;
 mod measure;
 mod null;
@@ -10,13 +11,16 @@ mod plan;
 mod point;
 mod records;
 mod refine;
+mod star;
 
 pub use choice::{Choice, Half, Quote, choose, confirm, cost, halves, whole_error};
+pub use curve::{CurveLine, CurvePoint};
 pub use find::{CrossoverPoint, Findings, JammingPoint, LazySlope};
 pub use measure::EIGENVALUES;
 pub use plan::PlanePlan;
 pub(crate) use point::net;
 pub use point::{End, PointResult, RunResult};
+pub use star::{CONFIDENCE, Star};
 
 use crate::error::{LabError, plan_error};
 use crate::run::Watch;
@@ -77,7 +81,8 @@ pub fn plane(
         Some(at) => compute(&plan, &data, &study, &[at], plan.seeds, "fresh nets of the chosen point", watch)?,
         None => Vec::new(),
     };
-    let findings = find::findings(&plan, &points, fresh.first());
+    let curve = curve::curve(&plan, folder, &study, watch)?;
+    let findings = find::findings(&plan, &points, fresh.first(), curve);
     let ends = |end: End| points.iter().flat_map(|p| &p.runs).filter(|r| r.end == end).count();
     let summary = json!({
         "name": "plane",
@@ -125,6 +130,10 @@ fn compute(
     if there > 0 {
         watch.note(&format!("{there} of {} {title} are there already", wanted.len()));
     }
+    if open.is_empty() {
+        return Ok(done.into_iter().flatten().collect());
+    }
+    let cores = study::Cores::watch();
     watch.begin(title, there as u64, wanted.len() as u64);
     let (mut failed, mut finished) = (None, there as u64);
     let work = |k: usize, say: &dyn Fn((usize, Result<PointResult, Fault>))| {
@@ -147,6 +156,7 @@ fn compute(
         }
     });
     watch.end();
+    watch.note(&format!("{title}: {}", cores.words()));
     match failed {
         Some(error) => Err(error),
         None => Ok(done.into_iter().flatten().collect()),
@@ -169,6 +179,14 @@ fn table(plan: &PlanePlan, points: &[PointResult], findings: &Findings) -> Strin
         }
     }
     out += "\n\n";
+    for line in &findings.jamming {
+        if let Some(star) = line.star {
+            out += &format!("  alpha = {}: half of the nets fit at h* = {}\n", short(line.alpha), star.words());
+        }
+    }
+    if let Some([slope, error]) = findings.curve.as_ref().and_then(|c| c.slope) {
+        out += &format!("  N* grows as P^{slope:.2} (two standard errors: {:.2})\n", 2.0 * error);
+    }
     for sentence in &findings.advice {
         out += &format!("  {sentence}\n");
     }

@@ -2,7 +2,7 @@
 
 use crate::fields::shown;
 use glasslab_core::parameter::nearest;
-use glasslab_core::{Complaint, Fault, FlowRule, Streams};
+use glasslab_core::{Complaint, Course, Fault, FlowRule, Method, Streams};
 use glasslab_nets::labelled::{Prepared, Recipe, prepare};
 use glasslab_nets::plane::{Gate, MarginLoss, Shape, Start};
 use serde::{Deserialize, Serialize};
@@ -49,10 +49,24 @@ pub struct PlanePlan {
     pub alphas: Vec<f64>,
     /// Nets (seeds) a point.
     pub seeds: u64,
-    /// Budget of a run: attempts of the flow.
+    /// Budget of a run: attempts of the flow, mini-batches of SGD.
     pub steps: u64,
+    /// `flow`: gradient flow with accepted and rejected steps; `sgd`: mini-batches at a temperature.
+    pub method: String,
+    /// Flow: limit of |F - F'|^2/(|F| |F'|) of a step.
+    pub largest_turn: f64,
+    /// Flow: limit of the change of alpha f on the training set of a step.
+    pub largest_move: f64,
+    /// Flow: time over which forces are remembered (continuous momentum); 0: none.
+    pub memory: f64,
+    /// SGD: its temperature T = rate/(alpha h batch).
+    pub temperature: f64,
+    /// SGD: samples of a batch.
+    pub batch: usize,
     /// Rounds of bisection of the jamming line.
     pub refine: u32,
+    /// Numbers of training samples P at which h* is looked for at the middle alpha, for N*(P); none: not looked for.
+    pub curve: Vec<usize>,
     /// Seed of all random streams.
     pub seed: u64,
 }
@@ -79,11 +93,21 @@ impl Default for PlanePlan {
             alphas: vec![1e-2, 1e-1, 1.0, 3.0, 10.0, 1e2, 1e3, 1e5],
             seeds: 5,
             steps: 10_000,
+            method: "flow".to_owned(),
+            largest_turn: FlowRule::default().largest_turn,
+            largest_move: FlowRule::default().largest_move,
+            memory: 0.0,
+            temperature: 1e-3,
+            batch: 32,
             refine: 0,
+            curve: Vec::new(),
             seed: 0,
         }
     }
 }
+
+/// Fields that came after format 2 of the keys.
+const LATER: [&str; 7] = ["curve", "method", "largest_turn", "largest_move", "memory", "temperature", "batch"];
 
 /// Most points of a grid.
 const MOST_POINTS: usize = 100_000;
@@ -104,6 +128,7 @@ impl PlanePlan {
         within("seeds", self.seeds, 1, 10_000);
         within("steps", self.steps, 1, 1_000_000_000);
         within("refine", self.refine.into(), 0, 20);
+        self.curve.iter().for_each(|p| within("curve", *p as u64, 2, 10_000_000));
         for (field, count) in [("widths", self.widths.len()), ("alphas", self.alphas.len())] {
             if count == 0 {
                 out.push(Complaint::new(field, "[]", "give at least one value"));
@@ -127,10 +152,28 @@ impl PlanePlan {
                 out.push(Complaint::new("widths", width, "give each width once"));
             }
         }
+        for (k, samples) in self.curve.iter().enumerate() {
+            if self.curve[..k].contains(samples) {
+                out.push(Complaint::new("curve", samples, "give each number of samples once"));
+            }
+        }
         for (k, alpha) in self.alphas.iter().enumerate() {
             if self.alphas[..k].contains(alpha) {
                 out.push(Complaint::new("alphas", alpha, "give each alpha once"));
             }
+        }
+        match self.method.as_str() {
+            "flow" => out.extend(self.rule().complaints()),
+            "sgd" => {
+                if !(self.temperature.is_finite() && self.temperature > 0.0) {
+                    out.push(Complaint::new("temperature", self.temperature, "give a finite number > 0"));
+                }
+                if !(1..=self.samples).contains(&self.batch) {
+                    let fix = format!("give from 1 to {} samples, the training set", self.samples);
+                    out.push(Complaint::new("batch", self.batch, fix));
+                }
+            }
+            other => out.push(Complaint::new("method", other, "give flow or sgd")),
         }
         let mut also = |result: Result<(), Fault>| {
             if let Err(Fault::Input(complaints)) = result {
@@ -156,6 +199,7 @@ impl PlanePlan {
     pub fn resolved(mut self) -> Self {
         self.widths.sort_unstable();
         self.alphas.sort_by(f64::total_cmp);
+        self.curve.sort_unstable();
         self
     }
 
@@ -218,15 +262,34 @@ impl PlanePlan {
         }
     }
 
-    pub(crate) fn rule(&self) -> FlowRule {
-        FlowRule::default()
+    fn rule(&self) -> FlowRule {
+        let (largest_turn, largest_move) = (self.largest_turn, self.largest_move);
+        FlowRule { largest_turn, largest_move, memory: self.memory, ..FlowRule::default() }
+    }
+
+    /// How nets of width h are moved at scale alpha.
+    pub(crate) fn dynamics(&self, width: usize, alpha: f64) -> Method {
+        match self.method.as_str() {
+            "sgd" => {
+                let rate = self.temperature * alpha * width as f64 * self.batch as f64;
+                Method::Sgd { rate: Course::Constant(rate), momentum: 0.0, batch: self.batch }
+            }
+            _ => Method::Flow(self.rule()),
+        }
     }
 
     /// All that decides the numbers of a point whose nets are numbered from `first`, as text: the name of its file is the
-    /// hash of this.
+    /// hash of this. Fields that came after the format are in it where they are not at their default, so that points of before are found.
     pub(crate) fn key(&self, width: usize, alpha: f64, first: u64) -> String {
-        let alone = Self { widths: vec![width], alphas: vec![alpha], refine: 0, ..self.clone() };
-        format!("glasslab plane point, format 2, first net {first}\n{}", alone.to_toml())
+        let (widths, alphas) = (vec![width], vec![alpha]);
+        let alone = Self { widths, alphas, refine: 0, curve: Vec::new(), ..self.clone() };
+        let mut text = alone.to_toml();
+        let default = Self::default().to_toml();
+        let is_later = |line: &&str| LATER.iter().any(|name| line.split(" =").next() == Some(name));
+        for line in default.lines().filter(is_later) {
+            text = text.replace(&format!("\n{line}\n"), "\n");
+        }
+        format!("glasslab plane point, format 2, first net {first}\n{text}")
     }
 }
 

@@ -4,7 +4,7 @@ use super::average::average;
 use super::choice::Half;
 use super::measure::{Ended, measure};
 use super::plan::PlanePlan;
-use glasslab_core::{Fault, Job, Method, Precision, Stepper, Stop, Streams, System, sum};
+use glasslab_core::{Contacts, Fault, Job, Precision, Stepper, Stop, Streams, System, sum};
 use glasslab_nets::labelled::Prepared;
 use glasslab_nets::plane::{AlphaMlp, Gate, MarginLoss, Shape, Start};
 use rayon::prelude::*;
@@ -34,7 +34,7 @@ pub struct RunResult {
     pub seed: u64,
     /// How it ended.
     pub end: End,
-    /// Attempts of the flow.
+    /// Attempts of the flow, or mini-batches.
     pub steps: u64,
     /// Flow time.
     #[serde(deserialize_with = "super::null::number")]
@@ -137,18 +137,30 @@ pub(crate) fn net(
     let loss = MarginLoss::new(&plan.loss, plan.loss_sharpness)?;
     let train = (&data.train.x[..], &data.train.y[..]);
     let system = Arc::new(AlphaMlp::new(shape.clone(), loss, alpha, train, origin, plan.subtract)?);
-    let method = Method::Flow(plan.rule());
-    let job = Job { method, streams, replicas: seed..seed + 1, precision: Precision::F64 };
-    let mut flow: Box<dyn Stepper> = match Arc::clone(&system).native(&job)? {
+    let job = Job {
+        method: plan.dynamics(shape.hidden, alpha),
+        streams,
+        replicas: seed..seed + 1,
+        precision: Precision::F64,
+    };
+    let mut run: Box<dyn Stepper> = match Arc::clone(&system).native(&job)? {
         Some(native) => native,
         None => glasslab_dynamics::generic(Arc::clone(&system) as Arc<dyn System>, &job)?,
     };
-    while flow.stop(0).is_none() && flow.clock().step < plan.steps {
-        flow.advance((plan.steps - flow.clock().step).min(100))?;
+    // SGD does not look at all margins: it is asked after each epoch.
+    let epoch = match plan.method.as_str() {
+        "sgd" => Some(data.train.len().div_ceil(plan.batch) as u64),
+        _ => None,
+    };
+    let mut met = false;
+    while !met && run.stop(0).is_none() && run.clock().step < plan.steps {
+        run.advance((plan.steps - run.clock().step).min(epoch.unwrap_or(100)))?;
+        met = epoch.is_some() && system.gaps(&run.positions(0).to_f64())?.iter().all(|gap| *gap >= 0.0);
     }
-    let w = flow.positions(0).to_f64();
-    let time = flow.replica_time(0);
-    let end = match flow.stop(0) {
+    let w = run.positions(0).to_f64();
+    let time = run.replica_time(0);
+    let end = match run.stop(0) {
+        _ if met => End::Fitted,
         Some(Stop::Satisfied { .. }) => End::Fitted,
         Some(Stop::Diverged { .. }) => End::Diverged,
         Some(_) => End::Jammed,
@@ -158,7 +170,7 @@ pub(crate) fn net(
             if time * sum::dot(&force, &force) < 0.2 * energy { End::Slow } else { End::OutOfBudget }
         }
     };
-    let ended = Ended { seed, end, steps: flow.work().steps, time };
+    let ended = Ended { seed, end, steps: run.work().steps, time };
     measure(plan, data, &system, &w, ended)
 }
 

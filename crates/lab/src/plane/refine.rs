@@ -23,15 +23,29 @@ fn rounded(x: f64) -> f64 {
     format!("{x:.1e}").parse().unwrap_or(x)
 }
 
-/// The next points: the middle of every bracket of h*(alpha), in whole widths, and of every bracket of alpha*(h) wider than [`NARROW`],
-/// in logarithms. Nothing is measured twice.
-pub(super) fn next(plan: &PlanePlan, points: &[PointResult]) -> Vec<(usize, f64)> {
-    let between = |alpha: &f64| {
-        let line = jamming(points, *alpha);
+/// Intervals of h* that are narrower than this factor are left as they are.
+const SURE: f64 = 1.1;
+
+/// The width to look at next at an alpha: of those not measured within the interval that h* is confined to, the one next to its median;
+/// while there is no such interval, the geometric middle of the widest that jams and the narrowest that does not.
+pub(super) fn next_width(points: &[PointResult], alpha: f64) -> Option<usize> {
+    let line = jamming(points, alpha);
+    let fresh = |h: &usize| !points.iter().any(|p| p.width == *h && p.alpha == alpha);
+    let Some(star) = line.star else {
         let (low, high) = (line.below?, line.above?);
         let middle = ((low * high) as f64).sqrt().round() as usize;
-        (middle > low && middle < high).then_some((middle, *alpha))
+        return Some(middle).filter(|m| *m > low && *m < high && fresh(m));
     };
+    let [low, high] = star.interval;
+    let off = |h: usize| (h as f64 / star.width).ln().abs();
+    let within = (low.ceil() as usize..=high.floor() as usize).filter(fresh);
+    within.filter(|_| high > SURE * low).min_by(|a, b| off(*a).total_cmp(&off(*b)))
+}
+
+/// The next points: for every alpha a width where h* is not yet confined, and the middle of every bracket of alpha*(h) wider than [`NARROW`],
+/// in logarithms. Nothing is measured twice.
+pub(super) fn next(plan: &PlanePlan, points: &[PointResult]) -> Vec<(usize, f64)> {
+    let between = |alpha: &f64| Some((next_width(points, *alpha)?, *alpha));
     let crossing = |width: &usize| {
         let [low, high] = bracket(points, *width)?;
         (high > NARROW * low).then(|| (*width, rounded((low * high).sqrt())))
@@ -63,5 +77,8 @@ mod tests {
         assert_eq!(next(&plan, &points), [(7, 1.0)], "3.2 is there, and does not tell");
         points.push(point(7, 1.0, 0));
         assert!(next(&plan, &points).is_empty());
+        // 2 of 5 at 8 and 3 of 5 at 9: the interval is wide, and what lies nearest to its middle and is not there comes next.
+        let vague = [(4, 0), (6, 0), (8, 2), (9, 3), (16, 5)].map(|(h, fitted)| point(h, 1.0, fitted));
+        assert_eq!(next(&plan, &vague)[0], (10, 1.0));
     }
 }

@@ -19,6 +19,8 @@ pub struct AlphaMlp {
     pub(crate) alpha: f64,
     pub(crate) plan: Plan<f64>,
     pub(crate) inputs: Inputs<f64>,
+    /// The same, row by row [P, d].
+    rows: Vec<f64>,
     pub(crate) y: Vec<f64>,
     pub(crate) origin: Vec<f64>,
     /// f(w0, x_mu), or zeros [P].
@@ -69,7 +71,8 @@ impl AlphaMlp {
         if subtract {
             outputs(&plan, &mut Room::new(&plan), &origin, &inputs, &mut offset);
         }
-        Ok(Self { shape, loss, alpha, plan, inputs, y: y.to_vec(), origin, offset, rooms: Mutex::default() })
+        let (rows, y) = (x.to_vec(), y.to_vec());
+        Ok(Self { shape, loss, alpha, plan, inputs, rows, y, origin, offset, rooms: Mutex::default() })
     }
 
     /// Its shape.
@@ -94,20 +97,32 @@ impl AlphaMlp {
 
     /// Energy, force [N], f - f0 [P], number of violated margins. Cost O(P N).
     pub(crate) fn all(&self, room: &mut Room<f64>, x: &[f64], force: &mut [f64], moved: &mut [f64]) -> (f64, usize) {
+        self.pass(room, x, (&self.inputs, &self.y, &self.offset), force, moved)
+    }
+
+    /// The same for samples given by inputs, y and f(w0).
+    fn pass(
+        &self,
+        room: &mut Room<f64>,
+        x: &[f64],
+        (inputs, y, offset): (&Inputs<f64>, &[f64], &[f64]),
+        force: &mut [f64],
+        moved: &mut [f64],
+    ) -> (f64, usize) {
         let (mut sum, mut unmet) = (0.0, 0);
-        let scale = 1.0 / self.y.len() as f64;
+        let scale = 1.0 / y.len() as f64;
         room.load(&self.plan, x);
-        for k in 0..self.inputs.blocks() {
-            let range = self.inputs.range(k);
-            room.forward(&self.plan, &self.inputs, k);
+        for k in 0..inputs.blocks() {
+            let range = inputs.range(k);
+            room.forward(&self.plan, inputs, k);
             let (z, _) = room.top(&self.plan);
             let outputs = &mut moved[range.clone()];
-            outputs.iter_mut().zip(&*z).zip(&self.offset[range.clone()]).for_each(|((o, z), f0)| *o = z - f0);
+            outputs.iter_mut().zip(&*z).zip(&offset[range.clone()]).for_each(|((o, z), f0)| *o = z - f0);
             let (slopes, beyond) = z.split_at_mut(range.len());
-            let (s, n) = self.loss.all(self.alpha, outputs, &self.y[range], slopes);
+            let (s, n) = self.loss.all(self.alpha, outputs, &y[range], slopes);
             beyond.fill(0.0);
             (sum, unmet) = (sum + s, unmet + n);
-            room.back(&self.plan, &self.inputs, k, k == 0);
+            room.back(&self.plan, inputs, k, k == 0);
         }
         room.totals(&self.plan, force, false);
         // The loss gave -y l', which is the force by the output times P.
@@ -190,7 +205,7 @@ impl System for AlphaMlp {
     }
 
     fn memory(&self) -> u64 {
-        8 * (self.inputs.len() * self.shape.inputs + 2 * self.y.len() + self.origin.len()) as u64
+        8 * (2 * self.inputs.len() * self.shape.inputs + 2 * self.y.len() + self.origin.len()) as u64
     }
 
     fn citations(&self) -> &'static [Citation] {
@@ -204,12 +219,34 @@ impl System for AlphaMlp {
         }
     }
 
+    fn subsample(&self) -> Option<&dyn Subsample> {
+        Some(self)
+    }
+
     fn predict(&self) -> Option<&dyn Predict> {
         Some(self)
     }
 
     fn contacts(&self) -> Option<&dyn Contacts> {
         Some(self)
+    }
+}
+
+/// Checked by `mini_batches_average_to_the_whole`.
+impl Subsample for AlphaMlp {
+    fn samples(&self) -> usize {
+        self.y.len()
+    }
+
+    fn batch_energy_force(&self, x: &[f64], batch: &[u32], force: &mut [f64]) -> Result<f64, Fault> {
+        Fault::check_len("positions", self.dof(), x.len())?;
+        Fault::check_len("forces", self.dof(), force.len())?;
+        let d = self.shape.inputs;
+        let mut inputs = Inputs::empty(&self.plan);
+        inputs.fill(&self.plan, batch.len(), |b| &self.rows[batch[b] as usize * d..][..d]);
+        let of = |all: &[f64]| -> Vec<f64> { batch.iter().map(|&b| all[b as usize]).collect() };
+        let (y, offset, mut moved) = (of(&self.y), of(&self.offset), vec![0.0; batch.len()]);
+        Ok(self.with_room(|room| self.pass(room, x, (&inputs, &y, &offset), force, &mut moved)).0)
     }
 }
 

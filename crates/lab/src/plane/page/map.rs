@@ -70,7 +70,7 @@ pub(super) fn map(plan: &PlanePlan, points: &[PointResult], findings: &Findings)
             curves.push(curve);
         }
     }
-    let line: Vec<(f64, f64)> = findings.jamming.iter().filter_map(|j| Some((j.width()?, j.alpha))).collect();
+    let line: Vec<(f64, f64)> = findings.jamming.iter().filter_map(|j| Some((j.star?.width, j.alpha))).collect();
     if !line.is_empty() {
         let mut curve = Curve::line(line, Color(0, 0, 0)).hinted("h*").labelled("h*");
         (curve.marks, curve.width) = (true, 1.2);
@@ -88,8 +88,8 @@ pub(super) fn map(plan: &PlanePlan, points: &[PointResult], findings: &Findings)
     let caption = format!(
         "Colour: test error of the outputs of {} nets averaged. Hatched: no net fits within {} attempts (N_Δ > 0). Lines: \
          relative change of the tangent kernel, geometric mean over nets that fit, 10 (white), 1 (red, thick), 0.1 (orange), \
-         0.01 (pink); 1 separates feature learning (below) from the lazy regime (above). Black: h*, the geometric mean of the \
-         largest width at which no net fits and the next. Red disc: the recommended point.",
+         0.01 (pink); 1 separates feature learning (below) from the lazy regime (above). Black: h*, where half of \
+         the nets fit. Red disc: the recommended point.",
         plan.seeds, plan.steps
     );
     Figure { id: "map".to_owned(), title: "The (h, α) plane".to_owned(), caption, panels: vec![panel] }

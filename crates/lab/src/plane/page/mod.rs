@@ -1,5 +1,6 @@
 //! The report of a map: the map, width scans, variance and kernel change, the jamming line, advice.
 
+mod growth;
 mod map;
 mod regimes;
 mod scan;
@@ -38,7 +39,8 @@ pub(super) fn page(plan: &PlanePlan, data: &Prepared, points: &[PointResult], fi
         (Some(a), None) => format!("above {a} (none fits)"),
         (None, None) => "not resolved".to_owned(),
     };
-    let jamming = findings.jamming.iter().map(|j| vec![short(j.alpha), interval(j)]).collect();
+    let star = |j: &super::JammingPoint| j.star.map_or("not resolved".to_owned(), |s| s.words());
+    let jamming = findings.jamming.iter().map(|j| vec![short(j.alpha), star(j), interval(j)]).collect();
     let lazy = |h: usize| findings.lazy.iter().find(|l| l.width == h);
     let crossover = (plan.widths.iter())
         .map(|&h| {
@@ -59,7 +61,8 @@ pub(super) fn page(plan: &PlanePlan, data: &Prepared, points: &[PointResult], fi
         .collect();
     let sources = glasslab_nets::plane::CITATIONS.iter().map(|c| (c.text.to_owned(), c.locator.to_owned())).collect();
     let head = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect();
-    Page {
+    let growth = findings.curve.as_ref().map(|line| Block::Figure(growth::growth(line)));
+    let mut page = Page {
         title: format!("The (h, α) plane of {}", plain(&plan.data)),
         subtitle: plain(&format!(
             "glasslab plane: {} hidden layers, {}, {}, P = {}, {} nets a point, gradient flow in f64",
@@ -77,8 +80,10 @@ pub(super) fn page(plan: &PlanePlan, data: &Prepared, points: &[PointResult], fi
             Block::Figure(regimes::fluctuations(plan, points)),
             Block::Figure(regimes::margins(plan, points)),
             Block::Table(Table {
-                caption: "The jamming line h*(α): no net fits at the first width, some at the second".to_owned(),
-                head: head(&["α", "h*"]),
+                caption: "The jamming line h*(α): half of the nets fit within their budget (posterior of a logistic law in ln h, with its confidence); and between \
+                          which widths some begin to fit"
+                    .to_owned(),
+                head: head(&["α", "h*", "first fits"]),
                 rows: jamming,
             }),
             Block::Table(Table {
@@ -94,5 +99,8 @@ pub(super) fn page(plan: &PlanePlan, data: &Prepared, points: &[PointResult], fi
             Block::Bibliography(sources),
         ],
         footer: format!("Made by glasslab {}. This file needs no network.", env!("CARGO_PKG_VERSION")),
-    }
+    };
+    // After the figures of the map.
+    page.blocks.splice(5..5, growth);
+    page
 }

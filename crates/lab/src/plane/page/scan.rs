@@ -22,8 +22,8 @@ pub(super) fn scan(plan: &PlanePlan, points: &[PointResult], findings: &Findings
         let ensemble = curve(|p| p.ensemble_error, 0, "ensemble");
         let mut panel =
             panel(&format!("α = {}", short(alpha)), width_axis(), Axis::linear("test error, %"), vec![mean, ensemble]);
-        let line = findings.jamming.iter().find(|j| j.alpha == alpha).and_then(|j| j.width());
-        panel.guides.extend(line.map(|x| Guide::Vertical { x, label: "h*".to_owned() }));
+        let line = findings.jamming.iter().find(|j| j.alpha == alpha).and_then(|j| j.star);
+        panel.guides.extend(line.map(|s| Guide::Vertical { x: s.width, label: "h*".to_owned() }));
         panel
     };
     Figure {
