@@ -2,7 +2,7 @@
 //! parts computed on all threads, each kept as soon as it is there.
 
 use crate::error::{LabError, plan_error};
-use crate::run::{difference, free_folder};
+use crate::run::{Watch, difference, free_folder};
 use glasslab_core::{Dataset, Fault};
 use glasslab_report::Page;
 use glasslab_store::{Manifest, RunDir, utc};
@@ -113,8 +113,14 @@ impl Cores {
         Self { begin: Instant::now(), used: processor_seconds() }
     }
 
-    /// Wall time and the share of the threads' time that they computed: what is missing they idled, or others had it.
-    pub fn words(&self) -> String {
+    /// Wall time and the share of the threads' time that they computed: what is missing they idled, or others had it. Nothing below two seconds.
+    pub fn say(&self, title: &str, watch: &mut dyn Watch) {
+        if self.begin.elapsed().as_secs_f64() > 2.0 {
+            watch.note(&format!("{title}: {}", self.words()));
+        }
+    }
+
+    fn words(&self) -> String {
         let wall = self.begin.elapsed().as_secs_f64();
         let share = |from: f64| Some((processor_seconds()? - from) / (wall * rayon::current_num_threads() as f64));
         match self.used.and_then(share) {

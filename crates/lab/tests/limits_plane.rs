@@ -129,30 +129,25 @@ fn the_lazy_regime_and_its_crossover() {
     }
 }
 
-/// MNIST parity, P = 1000, ten nets a width: what jamming does to the test error of single nets, and averaging outputs takes away.
-/// - The largest mean error within a factor 1.5 of h* is above that of every width from 1.7 h* on by more than 3 standard errors over
-///   nets; the variance over nets near h* is above that of the widest nets by more than 3.
-/// - At p averaging gains more than 3 standard errors; what is left of the rise from the widest nets to p is less than that of single
-///   nets by more than 2 (measured: 0.24 +- 0.33 % of 1.62 +- 0.29 %).
-///
-/// The rise from narrower nets to h* is printed and not asserted: with ten nets it was 0.30 +- 0.28 % (12.48 +- 0.15 at h = 12, 12.78 +- 0.24 at
-/// 16), not resolved. Then 11.96, 11.51, 11.16 +- 0.2 % at h = 20, 24, 32; ensembles 8.7, 9.2, 8.8, 8.7, 9.0 %; variance 15.9 +- 1.7 at h = 14, 3.0 +-
-/// 0.4 at 32.
+/// MNIST parity, P = 1000, lazy, sixty nets a width: what jamming does to the test error of single nets, and averaging outputs takes away.
+/// - The mean error over nets is largest at a width p within a factor 1.3 of h* (where half of the nets fit); there it is above that of every
+///   other width by more than 3 standard errors, narrower ones included, and so is the variance over nets.
+/// - At p averaging gains more than 3 standard errors, and from the narrowest nets to p the ensemble's error does not rise: it changes by less than half of
+///   what that of single nets does, by 3 standard errors.
+/// - From p to the widest nets the ensemble's error falls by less than half of what that of single nets does, by 3 standard errors.
 #[test]
-#[ignore = "slow: about 5 core-minutes"]
+#[ignore = "slow: about 15 core-minutes"]
 fn the_cusp_of_the_mean_error_is_gone_in_the_ensemble() {
     let plan = plan("plane-cusp.toml");
     let (outcome, points) = carry_out("plane-cusp", plan.clone());
-    let alpha = plan.alphas[0];
-    let jamming = &outcome.summary["findings"]["jamming"][0];
-    let [below, above] = ["below", "above"].map(|k| jamming[k].as_f64().unwrap());
-    let star = (below * above).sqrt();
-    println!("h* = {star:.1}, between {below} and {above}");
-    let column: Vec<&PointResult> = plan.widths.iter().map(|&h| at(&points, h, alpha)).collect();
+    let star = &outcome.summary["findings"]["jamming"][0]["star"];
+    println!("h*: {star}");
+    let star = star["width"].as_f64().unwrap();
+    let column: Vec<&PointResult> = plan.widths.iter().map(|&h| at(&points, h, plan.alphas[0])).collect();
     for p in &column {
-        let ([m, me], [e, ee]) = (p.mean_error, p.ensemble_error);
+        let ([m, me], [e, ee], [v, ve]) = (p.mean_error, p.ensemble_error, p.variance);
         println!(
-            "h = {:3}, N = {:5}: mean {:.2} +- {:.2} %, ensemble {:.2} +- {:.2} %, {} of {} fit, variance {:.3}",
+            "h = {:3}, N = {:5}: mean {:.2} +- {:.2} %, ensemble {:.2} +- {:.2} %, {} of {} fit, variance {v:.2} +- {ve:.2}",
             p.width,
             p.weights,
             100.0 * m,
@@ -161,29 +156,27 @@ fn the_cusp_of_the_mean_error_is_gone_in_the_ensemble() {
             100.0 * ee,
             p.fitted(),
             p.runs.len(),
-            p.variance[0]
         );
     }
-    let near = |p: &&&PointResult| (p.width as f64 / star).ln().abs() <= 1.5_f64.ln();
-    let peak = *column.iter().filter(near).max_by(|a, b| a.mean_error[0].total_cmp(&b.mean_error[0])).unwrap();
-    let above = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]) / a[1].hypot(b[1]);
-    for p in column.iter().filter(|p| p.width < peak.width) {
-        println!("rise from h = {}: {:.2} standard errors", p.width, above(peak.mean_error, p.mean_error));
-    }
-    for p in column.iter().filter(|p| p.width as f64 >= 1.7 * star) {
-        assert!(above(peak.mean_error, p.mean_error) > 3.0, "no fall from h = {} to {}", peak.width, p.width);
+    let peak = *column.iter().max_by(|a, b| a.mean_error[0].total_cmp(&b.mean_error[0])).unwrap();
+    assert!((peak.width as f64 / star).ln().abs() < 1.3_f64.ln(), "the maximum is at {}, h* = {star}", peak.width);
+    let difference = |a: [f64; 2], b: [f64; 2]| [a[0] - b[0], a[1].hypot(b[1])];
+    let above = |a: [f64; 2], b: [f64; 2]| {
+        let [d, e] = difference(a, b);
+        d / e
+    };
+    for p in column.iter().filter(|p| p.width != peak.width) {
+        let (error, variance) = (above(peak.mean_error, p.mean_error), above(peak.variance, p.variance));
+        println!("h = {} to {}: {error:.1} standard errors, variance {variance:.1}", p.width, peak.width);
+        assert!(error > 3.0 && variance > 3.0, "h = {}", p.width);
     }
     assert!(above(peak.mean_error, peak.ensemble_error) > 3.0, "{peak:?}");
-    let widest = column[column.len() - 1];
-    let varied = column.iter().filter(near).max_by(|a, b| a.variance[0].total_cmp(&b.variance[0])).unwrap();
-    assert!(above(varied.variance, widest.variance) > 3.0, "{:?} {:?}", varied.variance, widest.variance);
-    let rise = |of: fn(&PointResult) -> [f64; 2]| {
-        let (a, b) = (of(peak), of(widest));
-        [a[0] - b[0], a[1].hypot(b[1])]
-    };
-    let (single, averaged) = (rise(|p| p.mean_error), rise(|p| p.ensemble_error));
-    println!("rise to h = {}: single {single:?}, averaged {averaged:?}", peak.width);
-    assert!(above(single, averaged) > 2.0, "{single:?} {averaged:?}");
+    for end in [column[0], column[column.len() - 1]] {
+        let single = difference(peak.mean_error, end.mean_error);
+        let averaged = difference(peak.ensemble_error, end.ensemble_error);
+        println!("rise from h = {} to {}: single {single:?}, averaged {averaged:?}", end.width, peak.width);
+        assert!(above([0.5 * single[0], 0.5 * single[1]], averaged) > 3.0, "{single:?} {averaged:?}");
+    }
 }
 
 /// The stripe in d = 2, one hidden layer with biases: the test error falls as P^-beta. Over ten draws of the data, one net each (those

@@ -167,3 +167,36 @@ fn sgd_at_a_temperature_fits() {
     let error = run("bad", PlanePlan { method: "adagrad".to_owned(), ..small() }).unwrap_err().to_string();
     assert!(error.contains("method = adagrad"), "{error}");
 }
+
+/// N*(P) of the digits at P = 30 and 90: h* is confined at both, within the widths at which nets were trained, and more samples need more weights; resumed,
+/// nothing is trained again and nothing changes; the report shows it. A P that the data do not have is refused by the message of the data.
+#[test]
+fn the_least_network_grows_with_the_samples() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = PlanePlan { widths: vec![2, 8], alphas: vec![1.0], refine: 0, curve: vec![90, 30], ..small() };
+    let run = |name: &str, plan: &PlanePlan, resume: bool| {
+        plane(plan.clone(), Path::new("."), Some(&dir.path().join(name)), resume, &mut ())
+    };
+    let first = run("a", &plan, false).unwrap();
+    let line = &first.summary["findings"]["curve"];
+    let of = |k: usize| {
+        let p = &line["points"][k];
+        let number = |v: &serde_json::Value| v.as_f64().unwrap();
+        assert!(number(&p["nets"]) >= 6.0, "{p}");
+        (p["samples"].as_u64().unwrap(), [0, 1, 2].map(|i| number(&p["weights"][i])), number(&p["star"]["width"]))
+    };
+    let ((few, low, h), (many, high, _)) = (of(0), of(1));
+    assert_eq!((few, many), (30, 90));
+    assert!(low[1] < low[0] && low[0] < low[2] && high[0] > low[0], "{line}");
+    // N = 6 h + h^2 + h.
+    assert!((low[0] - h * (h + 7.0)).abs() < 1e-9 * low[0]);
+    let slope = line["slope"][0].as_f64().unwrap();
+    assert!((slope - (high[0] / low[0]).ln() / 3_f64.ln()).abs() < 1e-9, "{line}");
+    let all = points(&first.dir);
+    let again = run("a", &plan, true).unwrap();
+    assert_eq!((all, first.summary), (points(&again.dir), again.summary));
+    let report = std::fs::read_to_string(first.dir.join("report.html")).unwrap();
+    assert!(report.contains("The least network that fits") && report.contains("Slope"));
+    let twice = run("b", &PlanePlan { curve: vec![30, 30], ..plan }, false).unwrap_err().to_string();
+    assert!(twice.contains("curve = 30"), "{twice}");
+}

@@ -192,7 +192,7 @@ fn compute(
         }
     });
     watch.end();
-    watch.note(&format!("nets: {}", cores.words()));
+    cores.say("nets", watch);
     match failed {
         Some(error) => Err(error),
         None => Ok(done.into_iter().flatten().collect()),

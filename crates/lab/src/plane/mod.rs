@@ -156,7 +156,7 @@ fn compute(
         }
     });
     watch.end();
-    watch.note(&format!("{title}: {}", cores.words()));
+    cores.say(title, watch);
     match failed {
         Some(error) => Err(error),
         None => Ok(done.into_iter().flatten().collect()),

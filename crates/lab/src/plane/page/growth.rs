@@ -13,7 +13,7 @@ pub(super) fn growth(line: &CurveLine) -> Figure {
     let law = line.slope.map(|[slope, error]| {
         let at = |p: f64| (p, (line.intercept + slope * p.ln()).exp());
         let ends = known.iter().map(|(p, _)| at(*p)).collect();
-        let mut fit = Curve::line(ends, Color::distinct(1)).labelled(format!("P^{slope:.2}"));
+        let mut fit = Curve::line(ends, Color::distinct(1)).labelled(format!("slope {slope:.2}"));
         fit.dashed = true;
         curves.push(fit);
         format!(" Slope {slope:.3} ± {:.3} (two standard errors).", 2.0 * error)

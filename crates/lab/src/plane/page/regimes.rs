@@ -37,7 +37,10 @@ fn against_alpha(
                 errors.push(2.0 * e);
             }
         }
-        Curve::line(values, bar.color(h as f64)).with_errors(errors).hinted(format!("h = {h}"))
+        let mut curve = Curve::line(values, bar.color(h as f64)).with_errors(errors).hinted(format!("h = {h}"));
+        // A single alpha makes no line.
+        curve.marks = plan.alphas.len() == 1;
+        curve
     };
     plan.widths.iter().map(curve).collect()
 }
@@ -100,7 +103,7 @@ pub(super) fn kernel(plan: &PlanePlan, points: &[PointResult]) -> Figure {
 pub(super) fn fluctuations(plan: &PlanePlan, points: &[PointResult]) -> Figure {
     let alphas = three(&plan.alphas);
     let spread = |(k, &alpha): (usize, &f64)| {
-        let column: Vec<_> = column(points, alpha).into_iter().filter(|p| !p.is_jammed()).collect();
+        let column = column(points, alpha);
         let values = column.iter().map(|p| (p.width as f64, p.variance[0])).collect();
         let errors = column.iter().map(|p| 2.0 * p.variance[1]).collect();
         let mut curve = Curve::line(values, Color::distinct(k)).with_errors(errors);
@@ -120,7 +123,9 @@ pub(super) fn fluctuations(plan: &PlanePlan, points: &[PointResult]) -> Figure {
         let row: Vec<_> = row(points, h).into_iter().filter(|p| 2 * p.fitted() > p.runs.len()).collect();
         let values = row.iter().map(|p| (p.alpha, h as f64 * p.variance[0])).collect();
         let errors = row.iter().map(|p| 2.0 * h as f64 * p.variance[1]).collect();
-        Curve::line(values, bar.color(h as f64)).with_errors(errors).hinted(format!("h = {h}"))
+        let mut curve = Curve::line(values, bar.color(h as f64)).with_errors(errors).hinted(format!("h = {h}"));
+        curve.marks = plan.alphas.len() == 1;
+        curve
     };
     let curves = plan.widths.iter().map(collapse).collect();
     let mut collapsed = panel("h times the variance", alpha_axis(), Axis::log("h Var α(f − f_0)"), curves);
@@ -135,7 +140,7 @@ pub(super) fn fluctuations(plan: &PlanePlan, points: &[PointResult]) -> Figure {
         title: "Fluctuations over initial weights, displacement of the weights".to_owned(),
         caption: format!(
             "Left, middle: Var = 1/(S − 1) Σ_s mean_x [α(f_s − mean f)]^2 over the S = {} nets of a point and the test set (of α(f − \
-             f_0): scaled by α^2), where some net (left) or most nets (middle) fit; bars and bands: two jackknife standard errors over \
+             f_0): scaled by α^2), left at all widths, which has its maximum at h*, middle where most nets fit; bars and bands: two jackknife standard errors over \
              nets. Right: over all weights, at the end; geometric mean over nets that fit.",
             plan.seeds
         ),
