@@ -132,6 +132,25 @@ fn the_back_test_judges_what_was_recommended() {
     }
 }
 
+/// Parity of Fashion-MNIST, 10^12 operations: on 10,000 held-out images the averaged nets have a smaller error than the best single net of as many weights,
+/// by more than two standard errors (measured: 0.66 +- 0.24 %), and the predicted interval holds.
+#[test]
+#[ignore = "slow: two minutes"]
+fn averaged_nets_beat_the_best_single_one_on_fashion() {
+    if !Path::new("/usr/share/datasets/fashion-mnist").exists() {
+        eprintln!("SKIPPED: Fashion-MNIST is not installed (apt-get install dataset-fashion-mnist)");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let plan = AdvisePlan { data: "fashion-mnist".to_owned(), budget: 1e12, ..AdvisePlan::default() };
+    let test = run(&plan, dir.path(), "out", false)["back_test"].clone();
+    println!("{test:#}");
+    assert_eq!(test["samples"], 10_000);
+    let [gain, error] = [0, 1].map(|k| test["single"]["gain"][k].as_f64().unwrap());
+    assert!(gain > 2.0 * error && test["single"]["verdict"] == "better", "{gain} +- {error}");
+    assert_eq!(test["covered"], true);
+}
+
 /// The error that is quoted is unbiased and its interval covers: 24 tables and plans at small budgets. The measured less the quoted error
 /// has mean 0 (3 standard errors of the mean), and at least 24 - 5 intervals hold: of 24 with 95.4 % each, fewer have probability 0.002.
 #[test]
