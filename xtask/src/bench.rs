@@ -7,7 +7,8 @@ use crate::shell::{Place, Tally, capture, clean, stream};
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 
-/// A bench: a program of a crate, and the peer's script that prints the same cases, if there is one.
+/// A bench: a program of a crate (of the Python package a script, run beside the peers), and the peer's script that prints the same cases, if
+/// there is one.
 struct Bench {
     name: &'static str,
     package: &'static str,
@@ -19,6 +20,9 @@ struct Bench {
     full: &'static [&'static [&'static str]],
     quick: &'static [&'static [&'static str]],
 }
+
+/// The Python package.
+const PYTHON: &str = "glasslab-python";
 
 const BENCHES: &[Bench] = &[
     Bench {
@@ -94,6 +98,15 @@ const BENCHES: &[Bench] = &[
         quick: &[&["--threads", "1", "--parameters", "100000"]],
     },
     Bench {
+        name: "recorder",
+        package: PYTHON,
+        target: "recorder",
+        peer: None,
+        rounds: 2,
+        full: &[&[]],
+        quick: &[&["--steps", "2"]],
+    },
+    Bench {
         name: "mean-field",
         package: "glasslab-theory",
         target: "mean_field",
@@ -115,11 +128,25 @@ const BENCHES: &[Bench] = &[
 
 impl Bench {
     fn source(&self) -> String {
-        format!("crates/{}/benches/{}.rs", self.package.trim_start_matches("glasslab-"), self.target)
+        let ending = if self.package == PYTHON { "py" } else { "rs" };
+        format!("crates/{}/benches/{}.{ending}", self.package.trim_start_matches("glasslab-"), self.target)
     }
 
-    fn ours(&self, place: &Place) -> Command {
-        place.cargo(&["bench", "--quiet", "--package", self.package, "--bench", self.target])
+    fn build(&self, place: &Place) -> Result<()> {
+        if self.package == PYTHON {
+            return python::beside_peers(place, "release", &mut Tally::default()).map(|_| ());
+        }
+        let words = ["bench", "--quiet", "--package", self.package, "--bench", self.target, "--no-run"];
+        stream(&mut place.cargo(&words), &mut Tally::default())
+    }
+
+    fn ours(&self, place: &Place) -> Result<Command> {
+        if self.package == PYTHON {
+            let mut command = self.theirs(place, &self.source())?;
+            command.env("PYTHONPATH", python::folder_beside_peers(place));
+            return Ok(command);
+        }
+        Ok(place.cargo(&["bench", "--quiet", "--package", self.package, "--bench", self.target, "--"]))
     }
 
     fn theirs(&self, place: &Place, script: &str) -> Result<Command> {
@@ -132,7 +159,7 @@ impl Bench {
 
     /// Builds, then measures us and the peer in turn. Whoever is first changes from round to round.
     fn measure(&self, place: &Place, quick: bool) -> Result<(Vec<Measured>, Vec<Measured>)> {
-        stream(self.ours(place).arg("--no-run"), &mut Tally::default())?;
+        self.build(place)?;
         let (rounds, runs) = if quick { (self.rounds.min(2), self.quick) } else { (self.rounds, self.full) };
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 0..rounds {
@@ -141,7 +168,7 @@ impl Bench {
                 let mut turn = |our_turn: bool| -> Result<()> {
                     match (our_turn, self.peer) {
                         (true, _) => {
-                            ours.extend(Measured::read(&capture(self.ours(place).arg("--").args(*arguments))?));
+                            ours.extend(Measured::read(&capture(self.ours(place)?.args(*arguments))?));
                         }
                         (false, Some(script)) => {
                             theirs.extend(Measured::read(&capture(self.theirs(place, script)?.args(*arguments))?));
@@ -179,7 +206,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         benches.iter().for_each(|b| println!("{:<11} {} against {}", b.name, b.source(), b.peer.unwrap_or("itself")));
         return Ok(true);
     }
-    if benches.iter().any(|b| b.peer.is_some()) {
+    if benches.iter().any(|b| b.peer.is_some() || b.package == PYTHON) {
         Environment::peers(&place).create(python::PEERS)?;
     }
     let (mut ours, mut theirs, mut failures) = (Vec::new(), Vec::new(), Vec::new());

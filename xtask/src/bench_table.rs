@@ -105,6 +105,8 @@ const TARGETS: &[Target] = &[
         against: Against::Own(&[("/measure", "/copy")], 1.0),
         ratio: 0.5,
     },
+    Target { words: &["series/", "/pairs"], against: Against::Peer, ratio: 3.0 },
+    Target { words: &["recorder/", "/looks"], against: Against::Own(&[("/looks", "/training")], 1.0), ratio: 50.0 },
     Target { words: &["pspin3 ", " replicas=16"], against: Against::Own(&[("=16", "=1")], 16.0), ratio: 3.0 },
     Target { words: &["pspin3 ", " replicas=8"], against: Against::Own(&[("=8", "=1")], 8.0), ratio: 2.0 },
     Target {

@@ -1,7 +1,7 @@
 //! `cargo xtask check`: the steps, run to the end, with names, times and a list of what failed.
 
 use crate::shell::{Place, Tally, stream};
-use crate::{Arguments, compare, python, readme, tools};
+use crate::{Arguments, compare, fuzz, python, readme, tools};
 use anyhow::{Result, bail};
 use std::time::Instant;
 
@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
     Step { name: "peer-tests", about: "tests that need the peers", kind: Kind::Peers, run: peer_tests },
     Step { name: "python-peers", about: "the Python package with them", kind: Kind::Peers, run: package_peers },
     Step { name: "slow-tests", about: "tests that take long", kind: Kind::Slow, run: slow_tests },
+    Step { name: "fuzz", about: "the readers of checkpoints, 20 s each", kind: Kind::Slow, run: fuzz::run },
 ];
 
 fn venv(place: &Place, _: &mut Tally) -> Result<()> {
@@ -174,7 +175,7 @@ mod tests {
         let peers = names(&["--peers"], &[], false);
         assert_eq!(peers[..plain.len()], plain[..], "peers come after the plain check");
         assert!(peers.ends_with(&["peers", "cross-data", "peer-tests", "python-peers"]));
-        assert!(names(&["--slow"], &[], false).ends_with(&["slow-tests"]));
+        assert!(names(&["--slow"], &[], false).ends_with(&["slow-tests", "fuzz"]));
         assert_eq!(names(&[], &["peers", "format"], false), ["format", "peers"]);
         assert!(chosen(&Arguments { flags: vec![], only: vec!["formatt".into()] }, false).is_err());
     }

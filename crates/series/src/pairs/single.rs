@@ -10,6 +10,10 @@
 //! overflows. Squares below 2^-126 lose bits: at most 2^-150 each, 2^-140 a stretch. A pair whose sum is below 2^-110 is compared
 //! again in f64, so what is lost is below 2^-30 of the sum. Rows that are the same, bit by bit, as the one before are known
 //! to be, and their differences are zero.
+//!
+//! **Speed.** The kernel runs at the peak of its two operations a pair and number (measured: 5.6 s of processor time for 154 x 14 M numbers, the
+//! floor of a machine with 4 G vector operations a second). Products about a reference nearby would need one, but norms,
+//! references and the finer bookkeeping of sums and cancellation took what that saved (measured: 0.9 to 1.1 times this speed).
 
 use super::lines::{BLOCK, Number, fours};
 use super::{Bench, LANES, Work, add, beginnings, double, number};
