@@ -47,6 +47,9 @@ def _program() -> None:
     program = next(p for p in made if p and Path(p).name == NAME)
     SCRIPTS.mkdir(parents=True, exist_ok=True)
     shutil.copy2(program, SCRIPTS / NAME)
+    if "release" in _arguments() and (strip := shutil.which("strip")):
+        # Tables of lines are four fifths of it. maturin does the same to the module (`strip` in pyproject.toml).
+        subprocess.run([strip, "--strip-debug", SCRIPTS / NAME], check=False)
     print(f"glasslab: {program} goes into the wheel", file=sys.stderr)
 
 

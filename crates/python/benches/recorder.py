@@ -44,7 +44,8 @@ def resnet18():
 
 
 def looks(per_decade, steps):
-    """Number of looks and of waiting times of a training of so many steps."""
+    """Number of looks and of waiting times of a training of so many steps: short ones have fewer of both than one would think, as early
+    waiting times fall together."""
     log, step, waits, count = _schedule.Log(per_decade), -1, [], 0
     while True:
         step = log.due_after(step, waits)
@@ -90,7 +91,8 @@ def main():
                           "batch": batch, "threads": 1, "seconds_per_step": results[keep][0], "seconds_per_look": results[keep][1]}), flush=True)
     step, look = results["sketch"]
     for total in (1000, 10_000, 100_000):
-        count, waits = looks(49 / np.log10(total), total)
+        per_decade = next(d for d in np.arange(5, 99, 0.25) if looks(d, total)[1] >= 50)
+        count, waits = looks(per_decade, total)
         for what, seconds, more in (("training", total * step, {}), ("looks", count * look, {"waiting_times": waits, "looks": count})):
             case = {"case": f"recorder/resnet18, {total} steps/{what}", "threads": 1, "seconds": seconds}
             print(json.dumps({**case, **more, "share": seconds / (total * step)}))
