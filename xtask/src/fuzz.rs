@@ -122,4 +122,22 @@ mod tests {
         assert_eq!(manifest.matches("[[bin]]").count(), found.len());
         found.iter().for_each(|t| assert!(manifest.contains(&format!("fuzz_targets/{t}.rs")), "{t}"));
     }
+
+    /// The lock of the targets knows the version and the dependencies of the crate that they fuzz: else `--locked` refuses to build.
+    #[test]
+    fn lock_of_the_targets_is_that_of_the_crate() {
+        let root = Place::find().unwrap().root;
+        let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+        let lock = read("crates/series/fuzz/Cargo.lock");
+        let fix = "run `cargo update --workspace` in crates/series/fuzz";
+        let own = lock.split("[[package]]").find(|p| p.contains("name = \"glasslab-series\"\n")).expect(fix);
+        let workspace = read("Cargo.toml");
+        let version = workspace.lines().find(|l| l.starts_with("version = ")).unwrap();
+        assert!(own.contains(version), "{version}: {fix}");
+        let manifest = read("crates/series/Cargo.toml");
+        let named = manifest.split("[dependencies]\n").nth(1).unwrap().split("\n\n").next().unwrap();
+        let names: Vec<&str> = named.lines().filter_map(|l| l.split(['.', ' ', '=']).next()).collect();
+        assert!(names.len() > 5);
+        names.iter().for_each(|n| assert!(own.contains(&format!("\"{n}\"")), "{n}: {fix}"));
+    }
 }
