@@ -6,7 +6,7 @@ use crate::registry;
 use glasslab_core::sum::mean_and_error;
 use glasslab_core::{Dataset, Precision, Space, Streams, Value};
 use glasslab_observe::verdict::Estimate;
-use glasslab_observe::{Class, Curves, Evidence, Verdict, drift_fractions, judge};
+use glasslab_observe::{Class, Curves, Evidence, Verdict, drift_fractions, judge, motion};
 use serde::Serialize;
 
 /// A mean over replicas and its standard error (`null` for a single replica).
@@ -212,7 +212,7 @@ impl QuenchSummary {
         rows.extend(self.t_2.map(|t| ("t_2, end of descent", format!("{t} {unit}"))));
         rows.extend(self.mu.map(|m| ("mu, tau ~ t_w^mu", m.to_string())));
         rows.extend(self.gamma.map(|g| ("gamma, Delta ~ t^gamma", g.to_string())));
-        rows.extend(self.drift.map(|d| ("drift fraction", format!("{d} ({})", drifting(d)))));
+        rows.extend(self.drift.map(|d| ("drift fraction", format!("{d} ({})", motion(d.value)))));
         for t in &self.tabulated {
             let above = (t.measured.value - t.exact) * self.dof as f64;
             let text = format!("t = {}: {} against {:.4} ({above:+.0}/N)", short(t.time), t.measured, t.exact);
@@ -327,17 +327,6 @@ pub(crate) fn words(class: Class) -> &'static str {
 }
 
 /// Mean over replicas of the drift fraction through the latest pair of waiting times that has one.
-/// What a drift fraction means: it is no share where motion is undone.
-fn drifting(drift: Mean) -> &'static str {
-    let sure = |beyond: f64| beyond > 2.0 * drift.error.unwrap_or(0.0);
-    match drift.value {
-        v if sure(-v) => "below 0: motion is undone, confinement",
-        v if sure(v) && v > 0.5 => "of 1: mostly one way",
-        v if sure(v) => "of 1: one way in part, the rest diffusion",
-        _ => "0 within two standard errors: diffusion",
-    }
-}
-
 fn late_drift(data: &Dataset, unit: &str) -> Option<Mean> {
     let curves = Curves::from_dataset(data, "msd", unit == "time").ok()?;
     let (record, _) = drift_fractions(&curves);

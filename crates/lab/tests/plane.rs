@@ -169,7 +169,7 @@ fn sgd_at_a_temperature_fits() {
 }
 
 /// N*(P) of the digits at P = 30 and 90: h* is confined at both, within the widths at which nets were trained, and more samples need more weights; resumed,
-/// nothing is trained again and nothing changes; the report shows it. A P that the data do not have is refused by the message of the data.
+/// nothing is trained again and nothing changes; the report shows it. A P that the data do not have is refused before anything is trained.
 #[test]
 fn the_least_network_grows_with_the_samples() {
     let dir = tempfile::tempdir().unwrap();
@@ -190,13 +190,15 @@ fn the_least_network_grows_with_the_samples() {
     assert!(low[1] < low[0] && low[0] < low[2] && high[0] > low[0], "{line}");
     // N = 6 h + h^2 + h.
     assert!((low[0] - h * (h + 7.0)).abs() < 1e-9 * low[0]);
-    let slope = line["slope"][0].as_f64().unwrap();
+    let slope = line["line"]["slope"][0].as_f64().unwrap();
     assert!((slope - (high[0] / low[0]).ln() / 3_f64.ln()).abs() < 1e-9, "{line}");
     let all = points(&first.dir);
     let again = run("a", &plan, true).unwrap();
     assert_eq!((all, first.summary), (points(&again.dir), again.summary));
     let report = std::fs::read_to_string(first.dir.join("report.html")).unwrap();
     assert!(report.contains("The least network that fits") && report.contains("Slope"));
-    let twice = run("b", &PlanePlan { curve: vec![30, 30], ..plan }, false).unwrap_err().to_string();
+    let twice = run("b", &PlanePlan { curve: vec![30, 30], ..plan.clone() }, false).unwrap_err().to_string();
     assert!(twice.contains("curve = 30"), "{twice}");
+    let many = run("b", &PlanePlan { curve: vec![30, 5000], ..plan }, false).unwrap_err().to_string();
+    assert!(many.contains("curve = 5000") && !dir.path().join("b").exists(), "{many}");
 }

@@ -141,6 +141,10 @@ fn mini_batches_average_to_the_whole() {
         batches.batch_energy_force(&x, &few, &mut part).unwrap();
         batches.batch_energy_force(&x, &[1, 2, 3], &mut sum).unwrap();
         assert!(worst(&sum, &part) < 1e-12 * size);
+        for (bad, word) in [(vec![], "[]"), (vec![0, p as u32], "below")] {
+            let said = batches.batch_energy_force(&x, &bad, &mut part).unwrap_err().to_string();
+            assert!(said.contains("batch") && said.contains(word), "{said}");
+        }
     }
 }
 

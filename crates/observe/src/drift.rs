@@ -20,6 +20,16 @@ pub fn drift_fraction(tau1: f64, delta_ab: f64, tau2: f64, delta_bc: f64, delta_
     product * total * total / (tau1 * tau2 * delta_ac)
 }
 
+/// A drift fraction in words. Below 0 it is no share: steps are undone.
+pub fn motion(drift: f64) -> &'static str {
+    match drift {
+        v if v > 0.75 => "mostly directed motion",
+        v if v > 0.25 => "directed motion and diffusion together",
+        v if v > -0.25 => "like diffusion",
+        _ => "confined: steps are undone",
+    }
+}
+
 /// Drift fractions `drift` `[replica, waiting_time a, middle_time b]`: from each waiting time a, through each later one b,
 /// to the measured time c nearest to 2b - a (two halves of equal length; within a fifth of b - a, else NaN), and the
 /// coordinate `middle_time`. The Delta in `curves` must be raw, not rescaled. Cost O(R K^2 log times).

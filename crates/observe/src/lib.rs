@@ -17,7 +17,7 @@ pub mod two_time;
 pub mod verdict;
 
 pub use curves::{Curve, Curves, Passage};
-pub use drift::{drift_fraction, drift_fractions};
+pub use drift::{drift_fraction, drift_fractions, motion};
 pub use energies::Energies;
 pub use gaps::Gaps;
 pub use inherent::Inherent;

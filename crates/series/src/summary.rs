@@ -8,7 +8,7 @@ use crate::pairs::PARTS;
 use crate::reading::Hash;
 use crate::step::Unit;
 use glasslab_core::{Fault, Streams};
-use glasslab_observe::{Curve, Curves, Evidence, drift_fraction, judge};
+use glasslab_observe::{Curve, Curves, Evidence, drift_fraction, judge, motion};
 use serde::Serialize;
 
 /// Most checkpoints that the verdict looks at; of more, so many are chosen evenly.
@@ -212,15 +212,13 @@ fn drift(trajectory: &Trajectory<'_>, from: f64) -> Option<Drift> {
 fn say(why: &mut Vec<String>, drift: Option<Drift>, late: Option<Drift>, components: Option<&Components>) {
     for (which, d) in [("The whole series", drift), ("Its second half", late)] {
         if let Some(d) = d {
-            let motion = match d.value {
-                v if v > 0.75 => "mostly directed motion",
-                v if v > 0.25 => "directed motion and diffusion together",
-                v if v > -0.25 => "like diffusion",
-                _ => "confined: steps are undone",
-            };
             why.push(format!(
-                "{which}, from step {} through {}: drift fraction {:.3} ± {:.3}, {motion}.",
-                d.from, d.through, d.value, d.error
+                "{which}, from step {} through {}: drift fraction {:.3} ± {:.3}, {}.",
+                d.from,
+                d.through,
+                d.value,
+                d.error,
+                motion(d.value)
             ));
         }
     }

@@ -54,6 +54,18 @@ pub struct Line {
     pub chi2: f64,
 }
 
+impl Line {
+    /// Through points (ln P, ln N*, error of ln N*); None for fewer than two.
+    pub(crate) fn through(points: &[(f64, f64, f64)]) -> Option<Self> {
+        straight(points).map(|(slope, intercept, error, chi2)| Self { slope: [slope, error], intercept, chi2 })
+    }
+
+    /// N* at P.
+    pub(crate) fn at(&self, samples: f64) -> f64 {
+        (self.intercept + self.slope[0] * samples.ln()).exp()
+    }
+}
+
 /// All that was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Findings {
@@ -112,7 +124,7 @@ pub(super) fn threshold(points: &[(f64, f64, f64)]) -> Option<[f64; 3]> {
 }
 
 /// Least squares of y on x with errors of y: slope, intercept, error of the slope, chi^2 per degree of freedom (NaN for two points).
-pub(crate) fn straight(points: &[(f64, f64, f64)]) -> Option<(f64, f64, f64, f64)> {
+fn straight(points: &[(f64, f64, f64)]) -> Option<(f64, f64, f64, f64)> {
     if points.len() < 2 || points.iter().any(|p| p.2.is_nan() || p.2 <= 0.0) {
         return None;
     }
@@ -247,7 +259,7 @@ pub(super) fn findings(plan: &JammingPlan, nets: &[NetResult]) -> Findings {
     let per = |count: u64, n: &NetResult| count as f64 / n.effective as f64;
     Findings {
         sharpening: straight(&widths).map(|(slope, _, error, _)| [slope, error]),
-        line: straight(&logs).map(|(slope, intercept, error, chi2)| Line { slope: [slope, error], intercept, chi2 }),
+        line: Line::through(&logs),
         theta: exponent(|n| &n.positive, POSITIVE).map(|e| [e.value, e.error]),
         gamma: exponent(|n| &n.negative, NEGATIVE).map(|e| [-e.value, e.error]),
         marginal: at_verge.len(),

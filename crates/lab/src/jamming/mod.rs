@@ -7,7 +7,6 @@ mod page;
 mod plan;
 mod records;
 
-pub(crate) use find::straight;
 pub use find::{Findings, Line, LinePoint, Threshold};
 pub use net::{Curvature, End, NetResult};
 pub use plan::JammingPlan;

@@ -74,7 +74,7 @@ fn line(plan: &JammingPlan, nets: &[NetResult], findings: &Findings) -> Block {
         .labelled("N*, two standard errors");
     let mut guides = Vec::new();
     if let (Some(line), Some(first), Some(last)) = (&findings.line, points.first(), points.last()) {
-        let at = |p: f64| (line.intercept + line.slope[0] * p.ln()).exp();
+        let at = |p: f64| line.at(p);
         let label = format!("slope {} ± {}", short(line.slope[0]), short(line.slope[1]));
         guides.push(Guide::Slope {
             slope: line.slope[0],

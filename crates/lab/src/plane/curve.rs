@@ -1,14 +1,16 @@
 //! N*(P): the least number of weights that fits, at several numbers of training samples.
 
+use super::find::jamming;
 use super::plan::PlanePlan;
 use super::point::PointResult;
 use super::refine::next_width;
-use super::star::{Star, star};
+use super::star::Star;
 use super::{compute, refuse};
 use crate::error::LabError;
-use crate::jamming::straight;
+use crate::jamming::Line;
 use crate::run::Watch;
 use crate::study::Study;
+use glasslab_core::{Complaint, Fault};
 use glasslab_nets::labelled::Prepared;
 use serde::Serialize;
 use std::path::Path;
@@ -33,10 +35,8 @@ pub struct CurveLine {
     pub alpha: f64,
     /// The points.
     pub points: Vec<CurvePoint>,
-    /// d ln N*/d ln P and its standard error, if two points are known (for two, that of the intervals).
-    pub slope: Option<[f64; 2]>,
-    /// ln of the prefactor.
-    pub intercept: f64,
+    /// N* = c P^slope through the points that are known, at least two; their errors are those of normal laws with the intervals of h*.
+    pub line: Option<Line>,
 }
 
 /// Most widths at one P.
@@ -72,31 +72,39 @@ fn wanted(points: &[PointResult], alpha: f64, first: usize) -> Option<usize> {
     next_width(points, alpha)
 }
 
-/// h* at every P of the plan's curve, at the middle alpha, from points in the study or trained.
+/// Every P of the plan's curve as a plan with its data, before anything is trained: a P that the data do not have is refused at once.
+pub(super) fn prepared(plan: &PlanePlan, folder: &Path) -> Result<Vec<(PlanePlan, Prepared)>, LabError> {
+    let one = |&samples: &usize| {
+        let at = PlanePlan { samples, ..plan.clone() };
+        let of_curve = |c: Complaint| Complaint::new("curve", samples, format!("{} = {}: {}", c.field, c.value, c.fix));
+        let data = at.data(folder).map_err(|fault| match fault {
+            Fault::Input(complaints) => refuse(Fault::Input(complaints.into_iter().map(of_curve).collect())),
+            fault => refuse(fault),
+        })?;
+        Ok((at, data))
+    };
+    plan.curve.iter().map(one).collect()
+}
+
+/// h* at every P, at the middle alpha, from points in the study or trained; None if there is no P.
 pub(super) fn curve(
-    plan: &PlanePlan,
-    folder: &Path,
+    plans: &[(PlanePlan, Prepared)],
     study: &Study,
     watch: &mut dyn Watch,
 ) -> Result<Option<CurveLine>, LabError> {
-    if plan.curve.is_empty() {
-        return Ok(None);
-    }
-    let alpha = plan.alphas[plan.alphas.len() / 2];
+    let Some((first, _)) = plans.first() else { return Ok(None) };
+    let alpha = first.alphas[first.alphas.len() / 2];
     let mut found = Vec::new();
-    for &samples in &plan.curve {
-        let at = PlanePlan { samples, batch: plan.batch.min(samples), ..plan.clone() };
-        let data: Prepared = at.data(folder).map_err(refuse)?;
-        let inputs = data.train.inputs;
+    for (plan, data) in plans {
+        let (samples, inputs) = (plan.samples, data.train.inputs);
         let enough = |h: &usize| 4.0 * weights(inputs, plan.depth, *h as f64) >= samples as f64;
         let first = (1..WIDEST).find(enough).unwrap_or(WIDEST);
         let mut points: Vec<PointResult> = Vec::new();
         while let Some(h) = wanted(&points, alpha, first) {
             let title = format!("N*(P = {samples}), h = {h}");
-            points.extend(compute(&at, &data, study, &[(h, alpha)], 0, &title, watch)?);
+            points.extend(compute(plan, data, study, &[(h, alpha)], 0, &title, watch)?);
         }
-        points.sort_by_key(|p| p.width);
-        let star = star(&points.iter().map(|p| (p.width, p.fitted(), p.runs.len())).collect::<Vec<_>>());
+        let star = jamming(&points, alpha).star;
         let weights = star.map(|s| [s.width, s.interval[0], s.interval[1]].map(|h| weights(inputs, plan.depth, h)));
         found.push(CurvePoint { samples, star, weights, nets: points.iter().map(|p| p.runs.len()).sum() });
     }
@@ -106,9 +114,7 @@ pub(super) fn curve(
             Some(((p.samples as f64).ln(), middle.ln(), (high / low).ln() / (2.0 * DEVIATIONS)))
         })
         .collect();
-    let line = straight(&logs);
-    let (slope, intercept) = line.map_or((None, f64::NAN), |(s, i, e, _)| (Some([s, e]), i));
-    Ok(Some(CurveLine { alpha, points: found, slope, intercept }))
+    Ok(Some(CurveLine { alpha, points: found, line: Line::through(&logs) }))
 }
 
 #[cfg(test)]
@@ -126,9 +132,7 @@ mod tests {
                     assert!(points.iter().all(|p| p.width != h), "{h} twice");
                     points.push(point(h, 1.0, if h >= hidden { 5 } else { 0 }, 0.1, 0.1));
                 }
-                points.sort_by_key(|p| p.width);
-                let star = star(&points.iter().map(|p| (p.width, p.fitted(), 5)).collect::<Vec<_>>());
-                match star {
+                match jamming(&points, 1.0).star {
                     Some(s) => {
                         let off = (s.width / (hidden as f64 - 0.5)).ln().abs();
                         assert!(off < 0.06 || off * hidden as f64 <= 0.6, "{hidden} from {first}: {s:?}");

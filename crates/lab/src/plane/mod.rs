@@ -61,6 +61,7 @@ pub fn plane(
     }
     let plan = plan.resolved();
     let data = plan.data(folder).map_err(refuse)?;
+    let curves = curve::prepared(&plan, folder)?;
     let study = Study::open("plane", "points", &plan.to_toml(), out, resume)?;
     watch.note(&format!("run directory {}", study.dir.path().display()));
     watch.note(&data.about);
@@ -81,7 +82,7 @@ pub fn plane(
         Some(at) => compute(&plan, &data, &study, &[at], plan.seeds, "fresh nets of the chosen point", watch)?,
         None => Vec::new(),
     };
-    let curve = curve::curve(&plan, folder, &study, watch)?;
+    let curve = curve::curve(&curves, &study, watch)?;
     let findings = find::findings(&plan, &points, fresh.first(), curve);
     let ends = |end: End| points.iter().flat_map(|p| &p.runs).filter(|r| r.end == end).count();
     let summary = json!({
@@ -184,7 +185,7 @@ fn table(plan: &PlanePlan, points: &[PointResult], findings: &Findings) -> Strin
             out += &format!("  alpha = {}: half of the nets fit at h* = {}\n", short(line.alpha), star.words());
         }
     }
-    if let Some([slope, error]) = findings.curve.as_ref().and_then(|c| c.slope) {
+    if let Some([slope, error]) = findings.curve.as_ref().and_then(|c| Some(c.line.as_ref()?.slope)) {
         out += &format!("  N* grows as P^{slope:.2} (two standard errors: {:.2})\n", 2.0 * error);
     }
     for sentence in &findings.advice {

@@ -112,6 +112,11 @@ const LATER: [&str; 7] = ["curve", "method", "largest_turn", "largest_move", "me
 /// Most points of a grid.
 const MOST_POINTS: usize = 100_000;
 
+/// A plan of these fields, as TOML.
+fn whole(fields: &impl Serialize) -> String {
+    format!("name = \"plane\"\n\n[plane]\n{}", toml::to_string(fields).unwrap_or_default())
+}
+
 impl PlanePlan {
     /// Everything that is wrong, at once.
     pub fn complaints(&self) -> Vec<Complaint> {
@@ -168,8 +173,9 @@ impl PlanePlan {
                 if !(self.temperature.is_finite() && self.temperature > 0.0) {
                     out.push(Complaint::new("temperature", self.temperature, "give a finite number > 0"));
                 }
-                if !(1..=self.samples).contains(&self.batch) {
-                    let fix = format!("give from 1 to {} samples, the training set", self.samples);
+                let most = self.curve.iter().copied().fold(self.samples, usize::min);
+                if !(1..=most).contains(&self.batch) {
+                    let fix = format!("give from 1 to {most} samples, the smallest training set");
                     out.push(Complaint::new("batch", self.batch, fix));
                 }
             }
@@ -241,8 +247,7 @@ impl PlanePlan {
 
     /// The plan as TOML, with every default.
     pub fn to_toml(&self) -> String {
-        let body = toml::to_string(self).unwrap_or_default();
-        format!("name = \"plane\"\n\n[plane]\n{body}")
+        whole(self)
     }
 
     /// The data that it asks for; files and folders are looked up in `folder`.
@@ -283,19 +288,30 @@ impl PlanePlan {
     pub(crate) fn key(&self, width: usize, alpha: f64, first: u64) -> String {
         let (widths, alphas) = (vec![width], vec![alpha]);
         let alone = Self { widths, alphas, refine: 0, curve: Vec::new(), ..self.clone() };
-        let mut text = alone.to_toml();
-        let default = Self::default().to_toml();
-        let is_later = |line: &&str| LATER.iter().any(|name| line.split(" =").next() == Some(name));
-        for line in default.lines().filter(is_later) {
-            text = text.replace(&format!("\n{line}\n"), "\n");
-        }
-        format!("glasslab plane point, format 2, first net {first}\n{text}")
+        let [mut fields, default] = [&alone, &Self::default()].map(|p| Table::try_from(p).unwrap_or_default());
+        fields.retain(|name, value| !LATER.contains(&name) || default.get(name) != Some(&*value));
+        format!("glasslab plane point, format 2, first net {first}\n{}", whole(&fields))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The name of a point is the hash of this text: that of a plan from before the later fields stays what it was, byte by byte; a later field counts
+    /// where it is not at its default, and what other points are asked for never does.
+    #[test]
+    fn points_of_before_keep_their_names() {
+        let before = "glasslab plane point, format 2, first net 3\nname = \"plane\"\n\n[plane]\ndata = \"mnist\"\ncomponents = 10\n\
+                      whiten = false\nsamples = 500\nkernel = 100\ntest = 0\nbias = 0.0\ndepth = 2\nactivation = \"swish\"\n\
+                      activation_slope = 10.0\nloss = \"soft-hinge\"\nloss_sharpness = 20.0\nsubtract = true\ninit = \"normal\"\n\
+                      gain = 1.0\nwidths = [7]\nalphas = [0.5]\nseeds = 5\nsteps = 10000\nrefine = 0\nseed = 0\n";
+        let plan = PlanePlan { curve: vec![10], refine: 3, ..PlanePlan::default() };
+        assert_eq!(plan.key(7, 0.5, 3), before);
+        let sgd = PlanePlan { method: "sgd".to_owned(), temperature: 0.5, ..plan };
+        let key = sgd.key(7, 0.5, 3);
+        assert!(key.contains("method = \"sgd\"\n") && key.contains("temperature = 0.5\n"), "{key}");
+    }
 
     #[test]
     fn plans_are_read_as_they_are_written_and_say_all_that_is_wrong() {

@@ -49,6 +49,13 @@ impl<T: Real> Inputs<T> {
         }
     }
 
+    /// The inputs of sample b, to [d].
+    pub fn copy(&self, b: usize, to: &mut [T]) {
+        let k = self.blocks.partition_point(|block| block.end <= b);
+        let column = b - self.blocks[k].start;
+        to.iter_mut().zip(self.block(k).chunks(self.stride)).for_each(|(to, line)| *to = line[column]);
+    }
+
     /// Number P of samples.
     pub fn len(&self) -> usize {
         self.samples
@@ -146,6 +153,11 @@ mod tests {
                     }
                 }
                 assert_eq!((next, inputs.len()), (samples, samples));
+                let mut one = vec![0.0; d];
+                for b in 0..samples {
+                    inputs.copy(b, &mut one);
+                    assert_eq!(one, x[b * d..(b + 1) * d]);
+                }
             }
         }
     }

@@ -19,8 +19,6 @@ pub struct AlphaMlp {
     pub(crate) alpha: f64,
     pub(crate) plan: Plan<f64>,
     pub(crate) inputs: Inputs<f64>,
-    /// The same, row by row [P, d].
-    rows: Vec<f64>,
     pub(crate) y: Vec<f64>,
     pub(crate) origin: Vec<f64>,
     /// f(w0, x_mu), or zeros [P].
@@ -71,8 +69,7 @@ impl AlphaMlp {
         if subtract {
             outputs(&plan, &mut Room::new(&plan), &origin, &inputs, &mut offset);
         }
-        let (rows, y) = (x.to_vec(), y.to_vec());
-        Ok(Self { shape, loss, alpha, plan, inputs, rows, y, origin, offset, rooms: Mutex::default() })
+        Ok(Self { shape, loss, alpha, plan, inputs, y: y.to_vec(), origin, offset, rooms: Mutex::default() })
     }
 
     /// Its shape.
@@ -205,7 +202,7 @@ impl System for AlphaMlp {
     }
 
     fn memory(&self) -> u64 {
-        8 * (2 * self.inputs.len() * self.shape.inputs + 2 * self.y.len() + self.origin.len()) as u64
+        8 * (self.inputs.len() * self.shape.inputs + 2 * self.y.len() + self.origin.len()) as u64
     }
 
     fn citations(&self) -> &'static [Citation] {
@@ -241,9 +238,17 @@ impl Subsample for AlphaMlp {
     fn batch_energy_force(&self, x: &[f64], batch: &[u32], force: &mut [f64]) -> Result<f64, Fault> {
         Fault::check_len("positions", self.dof(), x.len())?;
         Fault::check_len("forces", self.dof(), force.len())?;
-        let d = self.shape.inputs;
-        let mut inputs = Inputs::empty(&self.plan);
-        inputs.fill(&self.plan, batch.len(), |b| &self.rows[batch[b] as usize * d..][..d]);
+        if let Some(bad) = batch.iter().find(|&&b| b as usize >= self.y.len()) {
+            return Err(Fault::input("batch", bad, format!("give numbers of samples below {}", self.y.len())));
+        }
+        if batch.is_empty() {
+            return Err(Fault::input("batch", "[]", "give at least one sample"));
+        }
+        let mut rows = vec![0.0; batch.len() * self.shape.inputs];
+        for (row, &b) in rows.chunks_mut(self.shape.inputs).zip(batch) {
+            self.inputs.copy(b as usize, row);
+        }
+        let inputs = Inputs::rows(&self.plan, &rows);
         let of = |all: &[f64]| -> Vec<f64> { batch.iter().map(|&b| all[b as usize]).collect() };
         let (y, offset, mut moved) = (of(&self.y), of(&self.offset), vec![0.0; batch.len()]);
         Ok(self.with_room(|room| self.pass(room, x, (&inputs, &y, &offset), force, &mut moved)).0)

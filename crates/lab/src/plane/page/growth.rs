@@ -1,6 +1,7 @@
 //! N* against P.
 
 use super::super::curve::CurveLine;
+use super::super::star::CONFIDENCE;
 use super::panel;
 use crate::summary::short;
 use glasslab_report::{Axis, Color, Curve, Figure};
@@ -10,9 +11,9 @@ pub(super) fn growth(line: &CurveLine) -> Figure {
     let values = known.iter().map(|(p, w)| (*p, w[0])).collect();
     let errors = known.iter().map(|(_, w)| 0.5 * (w[2] - w[1])).collect();
     let mut curves = vec![Curve::marks(values, Color::distinct(0)).with_errors(errors).labelled("N*")];
-    let law = line.slope.map(|[slope, error]| {
-        let at = |p: f64| (p, (line.intercept + slope * p.ln()).exp());
-        let ends = known.iter().map(|(p, _)| at(*p)).collect();
+    let law = line.line.as_ref().map(|law| {
+        let [slope, error] = law.slope;
+        let ends = known.iter().map(|(p, _)| (*p, law.at(*p))).collect();
         let mut fit = Curve::line(ends, Color::distinct(1)).labelled(format!("slope {slope:.2}"));
         fit.dashed = true;
         curves.push(fit);
@@ -20,8 +21,9 @@ pub(super) fn growth(line: &CurveLine) -> Figure {
     });
     let missing: Vec<String> = line.points.iter().filter(|p| p.star.is_none()).map(|p| p.samples.to_string()).collect();
     let mut caption = format!(
-        "Weights N at the width h* at which half of the nets fit within their budget, α = {}; bars: the interval of 90 %.{}",
+        "Weights N at the width h* at which half of the nets fit within their budget, α = {}; bars: its interval of {:.0} %.{}",
         short(line.alpha),
+        100.0 * CONFIDENCE,
         law.unwrap_or_default()
     );
     if !missing.is_empty() {

@@ -140,7 +140,7 @@ pub(super) fn fluctuations(plan: &PlanePlan, points: &[PointResult]) -> Figure {
         title: "Fluctuations over initial weights, displacement of the weights".to_owned(),
         caption: format!(
             "Left, middle: Var = 1/(S − 1) Σ_s mean_x [α(f_s − mean f)]^2 over the S = {} nets of a point and the test set (of α(f − \
-             f_0): scaled by α^2), left at all widths, which has its maximum at h*, middle where most nets fit; bars and bands: two jackknife standard errors over \
+             f_0): scaled by α^2), left at all widths, middle where most nets fit; bars and bands: two jackknife standard errors over \
              nets. Right: over all weights, at the end; geometric mean over nets that fit.",
             plan.seeds
         ),
