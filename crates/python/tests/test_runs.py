@@ -112,9 +112,12 @@ def test_an_exception_of_progress_leaves_a_run_that_resumes(tmp_path, small, sam
     same(gl.run(small, out=cut.path, resume=True).path, whole.path)
 
 
+# A check that runs in the background of a shell hands down an ignored SIGINT.
 INTERRUPTED = """
+import signal
 import sys
 import glasslab as gl
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     gl.run(sys.argv[1], out=sys.argv[2], checkpoint_every=0.1)
 except KeyboardInterrupt as error:
